@@ -1,0 +1,169 @@
+// Package lake is the lake on disk: its folders, the commit records that make
+// files and positions one thing, the locks, and recovery after a crash.
+//
+// Every change to the lake is one commit: files are written and synced in a
+// staging folder, then one record is put under its number in _state/commits
+// (the commit point), and only then are the files renamed into the folders
+// that users read. A crash before the record leaves nothing but staging, which
+// the next opener removes; a crash after it is completed by the next opener.
+package lake
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Version is the version of the lake's layout that this program writes.
+const Version = 1
+
+// Record is one commit. Records are numbered from 1 without gaps and never
+// change; each names the hash of the one before it.
+type Record struct {
+	Version  int       `json:"version"`
+	Seq      int64     `json:"seq"`
+	Previous string    `json:"previous_sha256,omitempty"` // SHA-256 of the previous record's bytes; none on the first
+	Kind     string    `json:"kind"`                      // ingest, attribute, compact, close, …
+	At       time.Time `json:"at"`                        // UTC
+	Staging  string    `json:"staging,omitempty"`         // the staging folder that its files come from
+	Add      []File    `json:"add,omitempty"`             // files added to their folders
+	Replace  []Folder  `json:"replace,omitempty"`         // folders whose whole content is exchanged
+	Ranges   []Range   `json:"ranges,omitempty"`          // what was read of which file
+	// Notes are facts of the commit's kind, for people and for later runs of
+	// the same job: never needed to read the lake.
+	Notes map[string]string `json:"notes,omitempty"`
+}
+
+// File is one immutable Parquet file of the lake.
+type File struct {
+	Path   string `json:"path"`   // below the lake, with slashes: events/type=click/date=2026-11-01/c000000000012-0.parquet
+	Staged string `json:"staged"` // below its staging folder
+	Rows   int64  `json:"rows"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"` // hex, of the file's bytes
+	// MinTime and MaxTime bound the rows' event or conversion time, Unix
+	// microseconds; both 0 where the dataset has none.
+	MinTime int64 `json:"min_time,omitempty"`
+	MaxTime int64 `json:"max_time,omitempty"`
+}
+
+// Folder is a folder at full depth whose files are exchanged as a whole; with
+// no files it ends up empty.
+type Folder struct {
+	Path  string `json:"path"` // attributions/date=2026-11-01
+	Files []File `json:"files"`
+}
+
+// Print identifies content by its length and hash.
+type Print struct {
+	Len    int64  `json:"len"`
+	SHA256 string `json:"sha256"` // hex
+}
+
+// Range is what one commit read of one log file: the decompressed bytes
+// [Start, End), their lines, and what became of them.
+type Range struct {
+	SourceID string `json:"source_id"`
+	Edge     string `json:"edge"` // the source's name, else the file's base name
+	Name     string `json:"name"` // the path it was read by
+	Start    int64  `json:"start"`
+	End      int64  `json:"end"`
+	// Head is the file's beginning, at most HeadBytes, and Anchor the bytes
+	// before End, at most AnchorBytes: by these a file is known again under
+	// any name, compressed or not.
+	Head   Print `json:"head"`
+	Anchor Print `json:"anchor"`
+	// Device and Inode are hints for following on; identity is content.
+	Device uint64 `json:"device,omitempty"`
+	Inode  uint64 `json:"inode,omitempty"`
+	// Days is the account of the lines by day (YYYY-MM-DD, UTC): of the event,
+	// or of the line's readable time, else of reading.
+	Days map[string]*Counts `json:"days,omitempty"`
+}
+
+// The bytes by which a file is known again.
+const (
+	HeadBytes   = 4096
+	AnchorBytes = 256
+)
+
+// Counts is the account of the lines of one file and day:
+// Lines() = events + rejects + ignored + not counted.
+type Counts struct {
+	Events     map[string]int64 `json:"events,omitempty"`      // by event type
+	Rejects    map[string]int64 `json:"rejects,omitempty"`     // by reason
+	NotCounted map[string]int64 `json:"not_counted,omitempty"` // by reason
+	Ignored    int64            `json:"ignored,omitempty"`
+	// Bots and UnreplacedMacros are counted among the events and their
+	// parameters; they are no part of the sum.
+	Bots             int64 `json:"bots,omitempty"`
+	UnreplacedMacros int64 `json:"unreplaced_macros,omitempty"`
+	// MaxSkewMicros is the largest step back in time from a line to the next.
+	MaxSkewMicros int64 `json:"max_skew_micros,omitempty"`
+}
+
+// Sum adds up the values of one of an account's maps.
+func Sum(m map[string]int64) int64 {
+	var n int64
+	for _, v := range m {
+		n += v
+	}
+	return n
+}
+
+// Lines is the number of lines accounted for.
+func (c *Counts) Lines() int64 {
+	return Sum(c.Events) + Sum(c.Rejects) + Sum(c.NotCounted) + c.Ignored
+}
+
+// Add adds the other account to this one.
+func (c *Counts) Add(o *Counts) {
+	c.Events = addCounts(c.Events, o.Events)
+	c.Rejects = addCounts(c.Rejects, o.Rejects)
+	c.NotCounted = addCounts(c.NotCounted, o.NotCounted)
+	c.Ignored += o.Ignored
+	c.Bots += o.Bots
+	c.UnreplacedMacros += o.UnreplacedMacros
+	c.MaxSkewMicros = max(c.MaxSkewMicros, o.MaxSkewMicros)
+}
+
+func addCounts(to, from map[string]int64) map[string]int64 {
+	if len(from) == 0 {
+		return to
+	}
+	if to == nil {
+		return maps.Clone(from)
+	}
+	for k, v := range from {
+		to[k] += v
+	}
+	return to
+}
+
+// AddDays adds the accounts of from to those of to, day by day.
+func AddDays(to, from map[string]*Counts) map[string]*Counts {
+	if to == nil {
+		to = make(map[string]*Counts, len(from))
+	}
+	for day, c := range from {
+		if to[day] == nil {
+			to[day] = &Counts{}
+		}
+		to[day].Add(c)
+	}
+	return to
+}
+
+// Lines is the number of lines of the range.
+func (r *Range) Lines() int64 {
+	var n int64
+	for _, c := range r.Days {
+		n += c.Lines()
+	}
+	return n
+}
+
+// SortedDays lists the days of an account in order.
+func SortedDays(days map[string]*Counts) []string {
+	return slices.Sorted(maps.Keys(days))
+}

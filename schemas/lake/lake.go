@@ -1,0 +1,211 @@
+package lake
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"pixledger/schemas"
+)
+
+// The folders of _state. Everything in them stands outside the globs that
+// users read.
+const (
+	stateDir      = "_state"
+	commitsDir    = "_state/commits"
+	checkpointDir = "_state/checkpoints"
+	stagingDir    = "_state/staging"
+	locksDir      = "_state/locks"
+	catalogsDir   = "_state/catalogs"
+	versionFile   = "_state/lake.json"
+)
+
+// Modes of what stands in the lake: its rows are personal data, so nobody but
+// the owner and the group reads them.
+const (
+	FileMode = 0o640
+	DirMode  = 0o750
+)
+
+// SeedDate is the date of the empty files that keep every glob from being
+// empty. No event can be that old.
+const SeedDate = "1970-01-01"
+
+const seedName = "empty.parquet"
+
+// A Lake is a folder of Parquet files with the records of how they came there.
+// It is safe for use by several goroutines.
+type Lake struct {
+	root string
+
+	mu    sync.Mutex
+	state *State // the newest state read, never changed once handed out
+}
+
+// ErrNoLake is what Open wraps when there is no lake at the path.
+var ErrNoLake = errors.New("there is no lake")
+
+// VersionError says that a lake was written by a newer program.
+type VersionError struct {
+	Root    string
+	Version int
+}
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("%s: the lake is of version %d; allowed: up to %d: use the pixledger that wrote it or a newer one", e.Root, e.Version, Version)
+}
+
+type versionRecord struct {
+	Version int       `json:"version"`
+	Created time.Time `json:"created"`
+}
+
+// Open opens an existing lake for reading. It wraps ErrNoLake when there is
+// none, and gives a *VersionError when it is a newer program's.
+func Open(root string) (*Lake, error) {
+	b, err := os.ReadFile(filepath.Join(root, versionFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		if fi, e := os.Stat(root); e == nil && !fi.IsDir() {
+			return nil, fmt.Errorf("%s: is no folder; allowed: a folder for the lake", root)
+		}
+		return nil, fmt.Errorf("%s: %w; allowed: a folder that `pixledger ingest` or `pixledger run` has made", root, ErrNoLake)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the lake: %w", err)
+	}
+	var v versionRecord
+	if err := json.Unmarshal(b, &v); err != nil || v.Version < 1 {
+		return nil, fmt.Errorf("%s: is no lake's version record; restore it from a backup", filepath.Join(root, versionFile))
+	}
+	if v.Version > Version {
+		return nil, &VersionError{Root: root, Version: v.Version}
+	}
+	return &Lake{root: root}, nil
+}
+
+// OpenOrCreate opens the lake, or makes it with its empty files where there
+// is none yet, and completes what a crash cut short. now is the time of creation.
+func OpenOrCreate(root string, now time.Time) (*Lake, error) {
+	l, err := Open(root)
+	if errors.Is(err, ErrNoLake) {
+		l, err = create(root, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := l.Recover(); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func create(root string, now time.Time) (*Lake, error) {
+	if entries, err := os.ReadDir(root); err == nil && len(entries) > 0 {
+		for _, e := range entries {
+			if e.Name() != stateDir && !isDataset(e.Name()) {
+				return nil, fmt.Errorf("%s: is no lake, and holds %s; allowed: an empty or a new folder", root, e.Name())
+			}
+		}
+	}
+	l := &Lake{root: root}
+	for _, d := range []string{commitsDir, checkpointDir, stagingDir, locksDir, catalogsDir} {
+		if err := os.MkdirAll(l.Path(d), DirMode); err != nil {
+			return nil, fmt.Errorf("create the lake: %w", err)
+		}
+	}
+	unlock, err := l.lockPublish()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if again, err := Open(root); err == nil { // another process was first
+		return again, nil
+	}
+	for _, d := range schemas.Datasets {
+		for _, folder := range SeedFolders(d) {
+			if err := writeSeed(l, d, folder); err != nil {
+				return nil, fmt.Errorf("create the lake: %w", err)
+			}
+		}
+	}
+	b, err := json.Marshal(versionRecord{Version: Version, Created: now.UTC()})
+	if err != nil {
+		return nil, err
+	}
+	if err := schemas.PublishFile(l.Path(versionFile), FileMode, append(b, '\n')); err != nil {
+		return nil, fmt.Errorf("create the lake: %w", err)
+	}
+	return l, nil
+}
+
+func isDataset(name string) bool {
+	for _, d := range schemas.Datasets {
+		if d.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Root is the lake's folder.
+func (l *Lake) Root() string { return l.root }
+
+// Path is the place of something below the lake, given with slashes.
+func (l *Lake) Path(rel string) string { return filepath.Join(l.root, filepath.FromSlash(rel)) }
+
+// EventFolder is the folder of events of one type and UTC date (YYYY-MM-DD).
+func EventFolder(t schemas.EventType, date string) string {
+	return "events/type=" + string(t) + "/date=" + date
+}
+
+// DateFolder is the folder of one day of a dataset: key is date or booked.
+func DateFolder(d schemas.Dataset, date string) string {
+	if len(d.Keys) == 0 {
+		return d.Name
+	}
+	return d.Name + "/" + d.Keys[len(d.Keys)-1].Name + "=" + date
+}
+
+// SeedFolders lists the folders of a dataset that hold an empty file from the start.
+func SeedFolders(d schemas.Dataset) []string {
+	if d.Name != schemas.Events.Name {
+		return []string{DateFolder(d, SeedDate)}
+	}
+	folders := make([]string, len(schemas.EventTypes))
+	for i, t := range schemas.EventTypes {
+		folders[i] = EventFolder(t, SeedDate)
+	}
+	return folders
+}
+
+// FolderDate is the date in a folder's or file's hive path, or "".
+func FolderDate(p string) string {
+	for part := range strings.SplitSeq(p, "/") {
+		for _, key := range []string{"date=", "booked="} {
+			if d, ok := strings.CutPrefix(part, key); ok {
+				return d
+			}
+		}
+	}
+	return ""
+}
+
+// KeepCatalog keeps a catalog that is in force under its digest, once.
+func (l *Lake) KeepCatalog(content []byte) (digest string, err error) {
+	sum := sha256.Sum256(content)
+	digest = hex.EncodeToString(sum[:])
+	p := l.Path(path.Join(catalogsDir, digest+".yaml"))
+	if _, err := os.Stat(p); err == nil {
+		return digest, nil
+	}
+	return digest, schemas.PublishFile(p, FileMode, content)
+}

@@ -1,0 +1,44 @@
+package lake
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"pixledger/schemas"
+
+	"github.com/apache/arrow/go/v15/parquet"
+	"github.com/apache/arrow/go/v15/parquet/compress"
+	"github.com/apache/arrow/go/v15/parquet/pqarrow"
+)
+
+// WriterProperties are the Parquet settings of every file in the lake: ZSTD,
+// which is about 40 % smaller than Snappy at the same speed, with statistics.
+func WriterProperties() *parquet.WriterProperties {
+	return parquet.NewWriterProperties(
+		parquet.WithCompression(compress.Codecs.Zstd),
+		parquet.WithCreatedBy("pixledger"),
+		parquet.WithVersion(parquet.V2_LATEST),
+	)
+}
+
+// writeSeed puts an empty file with the dataset's schema into the folder.
+func writeSeed(l *Lake, d schemas.Dataset, folder string) error {
+	p := filepath.Join(l.Path(folder), seedName)
+	if _, err := os.Stat(p); err == nil {
+		return nil
+	}
+	var b bytes.Buffer
+	w, err := pqarrow.NewFileWriter(d.ArrowSchema(), &b, WriterProperties(), pqarrow.DefaultWriterProps())
+	if err != nil {
+		return fmt.Errorf("empty file of %s: %w", d.Name, err)
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("empty file of %s: %w", d.Name, err)
+	}
+	if err := makeFolder(l, folder); err != nil {
+		return err
+	}
+	return schemas.PublishFile(p, FileMode, b.Bytes())
+}

@@ -1,0 +1,321 @@
+package lake
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"pixledger/schemas"
+)
+
+// State is what the records up to Seq add up to. It is never changed once
+// handed out.
+type State struct {
+	Seq     int64              `json:"seq"`
+	Head    string             `json:"head"` // SHA-256 of record Seq's bytes
+	Files   map[string]File    `json:"files"`
+	Sources map[string]*Source `json:"sources"`
+	// Latest is the newest record of each kind, without its files and ranges.
+	Latest map[string]Mark `json:"latest"`
+}
+
+// Mark is a trace of a record: enough for status and for the next run of its job.
+type Mark struct {
+	Seq   int64             `json:"seq"`
+	At    time.Time         `json:"at"`
+	Notes map[string]string `json:"notes,omitempty"`
+}
+
+// Source is what the lake knows of one log file.
+type Source struct {
+	ID       string             `json:"id"`
+	Edge     string             `json:"edge"`
+	Name     string             `json:"name"` // the path it was last read by
+	Position int64              `json:"position"`
+	Head     Print              `json:"head"`
+	Anchor   Print              `json:"anchor"`
+	Device   uint64             `json:"device,omitempty"`
+	Inode    uint64             `json:"inode,omitempty"`
+	Days     map[string]*Counts `json:"days"`
+	First    time.Time          `json:"first"` // its first and last commit
+	Last     time.Time          `json:"last"`
+}
+
+func emptyState() *State {
+	return &State{Files: map[string]File{}, Sources: map[string]*Source{}, Latest: map[string]Mark{}}
+}
+
+// clone copies what fold changes: the maps, and not what stands in them.
+func (s *State) clone() *State {
+	return &State{Seq: s.Seq, Head: s.Head, Files: maps.Clone(s.Files), Sources: maps.Clone(s.Sources), Latest: maps.Clone(s.Latest)}
+}
+
+// fold applies a record; sum is the hash of its bytes.
+func (s *State) fold(r *Record, sum string) error {
+	if r.Seq != s.Seq+1 {
+		return fmt.Errorf("commit %d follows commit %d", r.Seq, s.Seq)
+	}
+	if r.Previous != s.Head {
+		return fmt.Errorf("commit %d names another commit %d than the one that is there", r.Seq, s.Seq)
+	}
+	for _, f := range r.Replace {
+		for p := range s.Files {
+			if path.Dir(p) == f.Path {
+				delete(s.Files, p)
+			}
+		}
+		for _, file := range f.Files {
+			s.Files[file.Path] = file
+		}
+	}
+	for _, f := range r.Add {
+		s.Files[f.Path] = f
+	}
+	for i := range r.Ranges {
+		g := &r.Ranges[i]
+		src := &Source{ID: g.SourceID, First: r.At}
+		if old := s.Sources[g.SourceID]; old != nil {
+			*src = *old
+			src.Days = cloneDays(old.Days)
+		}
+		if g.Start != src.Position {
+			return fmt.Errorf("commit %d reads %s from %d, but its position is %d", r.Seq, g.SourceID, g.Start, src.Position)
+		}
+		src.Edge, src.Name, src.Position = g.Edge, g.Name, g.End
+		src.Head, src.Anchor, src.Device, src.Inode = g.Head, g.Anchor, g.Device, g.Inode
+		src.Days, src.Last = AddDays(src.Days, g.Days), r.At
+		s.Sources[g.SourceID] = src
+	}
+	s.Seq, s.Head = r.Seq, sum
+	s.Latest[r.Kind] = Mark{Seq: r.Seq, At: r.At, Notes: r.Notes}
+	return nil
+}
+
+func cloneDays(days map[string]*Counts) map[string]*Counts { return AddDays(nil, days) }
+
+// FilesOf lists the dataset's committed files, the empty ones included, as
+// paths below the lake in order. prefix narrows it to folders that begin so
+// ("" is all), for events for example "events/type=click/".
+func (s *State) FilesOf(d schemas.Dataset, prefix string) []string {
+	var out []string
+	for _, folder := range SeedFolders(d) {
+		if strings.HasPrefix(folder+"/", prefix) {
+			out = append(out, folder+"/"+seedName)
+		}
+	}
+	for p := range s.Files {
+		if strings.HasPrefix(p, d.Name+"/") && strings.HasPrefix(p, prefix) {
+			out = append(out, p)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Folder lists the committed files of one folder, by path.
+func (s *State) Folder(folder string) []File {
+	var out []File
+	for p, f := range s.Files {
+		if path.Dir(p) == folder {
+			out = append(out, f)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Path < out[j].Path })
+	return out
+}
+
+// Known lists the sources whose recorded beginning is the beginning of a file
+// with the given head, the furthest read first. head holds the file's first
+// bytes, at most HeadBytes.
+func (s *State) Known(head []byte) []*Source {
+	sums := map[int64]string{}
+	var out []*Source
+	for _, src := range s.Sources {
+		n := src.Head.Len
+		if n == 0 || n > int64(len(head)) {
+			continue
+		}
+		if _, ok := sums[n]; !ok {
+			sums[n] = hashHex(head[:n])
+		}
+		if sums[n] == src.Head.SHA256 {
+			out = append(out, src)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if out[i].Position != out[j].Position {
+			return out[i].Position > out[j].Position
+		}
+		return out[i].ID < out[j].ID
+	})
+	return out
+}
+
+// NewSourceID gives the id of a file that is not known: a hash of its
+// beginning, told apart from files that begin the same.
+func (s *State) NewSourceID(head []byte, taken func(id string) bool) string {
+	for n := 0; ; n++ {
+		id := hashHex(fmt.Appendf(nil, "%d:%s", n, head))[:16]
+		if s.Sources[id] == nil && (taken == nil || !taken(id)) {
+			return id
+		}
+	}
+}
+
+// PrintOf gives the length and hash of content.
+func PrintOf(b []byte) Print { return Print{Len: int64(len(b)), SHA256: hashHex(b)} }
+
+// hashHex is the SHA-256 of the bytes in hex.
+func hashHex(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// State reads the state of the last finished commit. It takes no lock: a
+// commit that is being published, or was cut by a crash, is not in it.
+func (l *Lake) State() (*State, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refresh(false)
+}
+
+// checkpointEvery is the number of records after which their sum is written
+// down, so that opening a lake reads few of them.
+const checkpointEvery = 256
+
+// refresh reads the records since the last call. With complete, which needs
+// the publish lock, a commit that was cut short is finished first.
+func (l *Lake) refresh(complete bool) (*State, error) {
+	s := l.state
+	if s == nil {
+		var err error
+		if s, err = l.loadCheckpoint(); err != nil {
+			return nil, err
+		}
+	}
+	r, sum, err := l.readRecord(s.Seq + 1)
+	if err != nil {
+		return nil, err
+	}
+	if r != nil {
+		s = s.clone()
+	}
+	for r != nil {
+		next, nextSum, err := l.readRecord(r.Seq + 1)
+		if err != nil {
+			return nil, err
+		}
+		if next == nil {
+			// Only the newest record can be unfinished: the next commit
+			// finishes the one before it.
+			if complete {
+				if err := l.apply(r); err != nil {
+					return nil, err
+				}
+			} else if !l.finished(r) {
+				break
+			}
+		}
+		if err := s.fold(r, sum); err != nil {
+			return nil, fmt.Errorf("%s: %w; restore %s from a backup", l.root, err, commitsDir)
+		}
+		r, sum = next, nextSum
+	}
+	l.state = s
+	return s, nil
+}
+
+func recordName(seq int64) string { return fmt.Sprintf("%s/%012d.json", commitsDir, seq) }
+
+// readRecord reads one record, or gives nil where there is none.
+func (l *Lake) readRecord(seq int64) (*Record, string, error) {
+	p := l.Path(recordName(seq))
+	b, err := os.ReadFile(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("read commit %d: %w", seq, err)
+	}
+	var r Record
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, "", fmt.Errorf("%s: is damaged (%w); restore it from a backup", p, err)
+	}
+	if r.Version > Version {
+		return nil, "", &VersionError{Root: l.root, Version: r.Version}
+	}
+	if r.Seq != seq {
+		return nil, "", fmt.Errorf("%s: holds commit %d; restore it from a backup", p, r.Seq)
+	}
+	return &r, hashHex(b), nil
+}
+
+// ReadRecord reads the record of one commit, and the hash of its bytes.
+func (l *Lake) ReadRecord(seq int64) (*Record, string, error) {
+	r, sum, err := l.readRecord(seq)
+	if err == nil && r == nil {
+		err = fmt.Errorf("%s: commit %d is missing", l.root, seq)
+	}
+	return r, sum, err
+}
+
+// checkpoint is a state with a hash over it, so that a damaged one is noticed
+// and left aside: it can always be had again from the records.
+type checkpoint struct {
+	SHA256 string          `json:"sha256"`
+	State  json.RawMessage `json:"state"`
+}
+
+func (l *Lake) loadCheckpoint() (*State, error) {
+	entries, err := os.ReadDir(l.Path(checkpointDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read checkpoints: %w", err)
+	}
+	for i := len(entries) - 1; i >= 0; i-- {
+		name := entries[i].Name()
+		if !strings.HasSuffix(name, ".json") || strings.HasPrefix(name, ".") {
+			continue
+		}
+		b, err := os.ReadFile(l.Path(checkpointDir + "/" + name))
+		if err != nil {
+			continue
+		}
+		var c checkpoint
+		s := emptyState()
+		if json.Unmarshal(b, &c) != nil || hashHex(c.State) != c.SHA256 || json.Unmarshal(c.State, s) != nil {
+			continue
+		}
+		return s, nil
+	}
+	return emptyState(), nil
+}
+
+// saveCheckpoint writes the state down and keeps the newest two. It is a
+// cache: its failure is nobody's.
+func (l *Lake) saveCheckpoint(s *State) {
+	state, err := json.Marshal(s)
+	if err != nil {
+		return
+	}
+	b, err := json.Marshal(checkpoint{SHA256: hashHex(state), State: state})
+	if err != nil {
+		return
+	}
+	if schemas.PublishFile(l.Path(fmt.Sprintf("%s/%012d.json", checkpointDir, s.Seq)), FileMode, b) != nil {
+		return
+	}
+	entries, _ := os.ReadDir(l.Path(checkpointDir))
+	for i := 0; i < len(entries)-2; i++ {
+		_ = os.Remove(l.Path(checkpointDir + "/" + entries[i].Name()))
+	}
+}

@@ -1,0 +1,165 @@
+package parse
+
+// Pixledger is the JSON format that the product's own edge writes: one object
+// a line, its keys in any order, values as strings or numbers. Other keys are
+// skipped, whatever they hold; of a key given twice the first one counts. A
+// key that holds true, false, null, an object or an array counts as absent.
+type Pixledger struct{}
+
+// Name is "pixledger".
+func (Pixledger) Name() string { return "pixledger" }
+
+// Header is always false: the format has no header lines.
+func (Pixledger) Header([]byte) bool { return false }
+
+// The keys that are read, as bits of those already seen.
+const (
+	keyTime = 1 << iota
+	keyID
+	keyIP
+	keyMethod
+	keyHost
+	keyURI
+	keyStatus
+	keyReferer
+	keyUserAgent
+	keyUIDGot
+	keyUIDSet
+	keyGPC
+)
+
+// Parse reads one line.
+func (Pixledger) Parse(line []byte, r *Request) error {
+	r.reset()
+	i := skipSpace(line, 0)
+	if i >= len(line) || line[i] != '{' {
+		return ErrMalformed
+	}
+	i = skipSpace(line, i+1)
+	if i < len(line) && line[i] == '}' {
+		return atEnd(line, i+1)
+	}
+	seen := 0
+	for {
+		if i >= len(line) || line[i] != '"' {
+			return ErrMalformed
+		}
+		start := i + 1
+		end, escaped := scanString(line, start)
+		if end < 0 {
+			return ErrMalformed
+		}
+		key := line[start : end-1]
+		if escaped {
+			key = r.unescape(key)
+		}
+		if end < len(line) && line[end] == ':' {
+			i = end + 1
+		} else if i = skipSpace(line, end); i < len(line) && line[i] == ':' {
+			i++
+		} else {
+			return ErrMalformed
+		}
+		if i = skipSpace(line, i); i >= len(line) {
+			return ErrMalformed
+		}
+		var value []byte
+		switch c := line[i]; {
+		case c == '"':
+			start = i + 1
+			if i, escaped = scanString(line, start); i < 0 {
+				return ErrMalformed
+			}
+			value = line[start : i-1]
+			if escaped {
+				value = r.unescape(value)
+			}
+		case c == '-' || c-'0' <= 9:
+			start = i
+			if i = scanNumber(line, start); i < 0 {
+				return ErrMalformed
+			}
+			value = line[start:i]
+		default:
+			if i = skipValue(line, i, 0); i < 0 {
+				return ErrMalformed
+			}
+		}
+		seen = r.setKey(key, value, seen)
+		if i = skipSpace(line, i); i >= len(line) {
+			return ErrMalformed
+		}
+		switch line[i] {
+		case ',':
+			i = skipSpace(line, i+1)
+		case '}':
+			return atEnd(line, i+1)
+		default:
+			return ErrMalformed
+		}
+	}
+}
+
+// atEnd accepts an object that ended before i when only space follows it.
+func atEnd(line []byte, i int) error {
+	if skipSpace(line, i) != len(line) {
+		return ErrMalformed
+	}
+	return nil
+}
+
+// unescape undoes a string's escapes in the request's buffer.
+func (r *Request) unescape(s []byte) []byte {
+	start := len(r.buf)
+	r.buf = unescape(r.buf, s)
+	return r.buf[start:len(r.buf):len(r.buf)]
+}
+
+// setKey sets the field of a key, unless it was seen before, and gives the
+// keys seen.
+func (r *Request) setKey(key, value []byte, seen int) int {
+	var bit int
+	var field *[]byte
+	switch string(key) {
+	case "time":
+		bit = keyTime
+	case "status":
+		bit = keyStatus
+	case "id":
+		bit, field = keyID, &r.ID
+	case "ip":
+		bit, field = keyIP, &r.IP
+	case "method":
+		bit, field = keyMethod, &r.Method
+	case "host":
+		bit, field = keyHost, &r.Host
+	case "uri":
+		bit, field = keyURI, &r.URI
+	case "referer":
+		bit, field = keyReferer, &r.Referer
+	case "ua":
+		bit, field = keyUserAgent, &r.UserAgent
+	case "uid_got":
+		bit, field = keyUIDGot, &r.UIDGot
+	case "uid_set":
+		bit, field = keyUIDSet, &r.UIDSet
+	case "gpc":
+		bit, field = keyGPC, &r.GPC
+	default:
+		return seen
+	}
+	if seen&bit != 0 {
+		return seen
+	}
+	switch bit {
+	case keyTime:
+		r.Time, r.HasTime = parseSeconds(value)
+	case keyStatus:
+		r.Status, r.HasStatus = parseStatus(value)
+	case keyMethod:
+		*field = token(value)
+	default:
+		*field = text(value)
+	}
+	return seen | bit
+}

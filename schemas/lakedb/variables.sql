@@ -1,0 +1,10 @@
+SET VARIABLE event_files = (SELECT list(path ORDER BY path) FROM lake_files WHERE dataset = 'events');
+SET VARIABLE impression_files = (SELECT list(path ORDER BY path) FROM lake_files WHERE dataset = 'events' AND contains(path, '/type=impression/'));
+SET VARIABLE click_files = (SELECT list(path ORDER BY path) FROM lake_files WHERE dataset = 'events' AND contains(path, '/type=click/'));
+SET VARIABLE conversion_files = (SELECT list(path ORDER BY path) FROM lake_files WHERE dataset = 'events' AND contains(path, '/type=conversion/'));
+SET VARIABLE segment_files = (SELECT list(path ORDER BY path) FROM lake_files WHERE dataset = 'events' AND contains(path, '/type=segment/'));
+SET VARIABLE reject_files = (SELECT list(path ORDER BY path) FROM lake_files WHERE dataset = 'rejects');
+SET VARIABLE attribution_files = (SELECT list(path ORDER BY path) FROM lake_files WHERE dataset = 'attributions');
+SET VARIABLE ledger_files = (SELECT list(path ORDER BY path) FROM lake_files WHERE dataset = 'ledger');
+SET VARIABLE void_files = (SELECT list(path ORDER BY path) FROM lake_files WHERE dataset = 'voids');
+DROP TABLE lake_files;

@@ -26,6 +26,8 @@ const (
 	stagingDir    = "_state/staging"
 	locksDir      = "_state/locks"
 	catalogsDir   = "_state/catalogs"
+	tempDir       = "_state/temp"
+	jobsDir       = "_state/jobs"
 	versionFile   = "_state/lake.json"
 )
 
@@ -117,7 +119,7 @@ func create(root string, now time.Time) (*Lake, error) {
 		}
 	}
 	l := &Lake{root: root}
-	for _, d := range []string{commitsDir, checkpointDir, stagingDir, locksDir, catalogsDir} {
+	for _, d := range []string{commitsDir, checkpointDir, stagingDir, locksDir, catalogsDir, tempDir, jobsDir} {
 		if err := os.MkdirAll(l.Path(d), DirMode); err != nil {
 			return nil, fmt.Errorf("create the lake: %w", err)
 		}
@@ -198,6 +200,12 @@ func FolderDate(p string) string {
 	}
 	return ""
 }
+
+// TempDir is the folder below a lake's root where queries may spill.
+func TempDir(root string) string { return filepath.Join(root, filepath.FromSlash(tempDir)) }
+
+// JobFile is the place of the daemon's note on a scheduled job.
+func (l *Lake) JobFile(name string) string { return l.Path(jobsDir + "/" + name + ".json") }
 
 // KeepCatalog keeps a catalog that is in force under its digest, once.
 func (l *Lake) KeepCatalog(content []byte) (digest string, err error) {

@@ -73,6 +73,9 @@ type Range struct {
 	// any name, compressed or not.
 	Head   Print `json:"head"`
 	Anchor Print `json:"anchor"`
+	// HeadLines are short hashes of the beginning up to each of its line ends,
+	// so that a copy of the file made when it was shorter than Head is known.
+	HeadLines []string `json:"head_lines,omitempty"`
 	// Device and Inode are hints for following on; identity is content.
 	Device uint64 `json:"device,omitempty"`
 	Inode  uint64 `json:"inode,omitempty"`
@@ -86,6 +89,20 @@ const (
 	HeadBytes   = 4096
 	AnchorBytes = 256
 )
+
+// maxHeadLines bounds HeadLines: a line of a log is longer than 32 bytes.
+const maxHeadLines = HeadBytes / 32
+
+// HeadLinesOf gives the short hashes of a beginning up to each of its line ends.
+func HeadLinesOf(head []byte) []string {
+	var out []string
+	for i, c := range head[:min(len(head), HeadBytes)] {
+		if c == '\n' && len(out) < maxHeadLines {
+			out = append(out, hashHex(head[:i+1])[:16])
+		}
+	}
+	return out
+}
 
 // Counts is the account of the lines of one file and day:
 // Lines() = events + rejects + ignored + not counted.

@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -38,17 +39,19 @@ type Mark struct {
 
 // Source is what the lake knows of one log file.
 type Source struct {
-	ID       string             `json:"id"`
-	Edge     string             `json:"edge"`
-	Name     string             `json:"name"` // the path it was last read by
-	Position int64              `json:"position"`
-	Head     Print              `json:"head"`
-	Anchor   Print              `json:"anchor"`
-	Device   uint64             `json:"device,omitempty"`
-	Inode    uint64             `json:"inode,omitempty"`
-	Days     map[string]*Counts `json:"days"`
-	First    time.Time          `json:"first"` // its first and last commit
-	Last     time.Time          `json:"last"`
+	ID       string `json:"id"`
+	Edge     string `json:"edge"`
+	Name     string `json:"name"` // the path it was last read by
+	Position int64  `json:"position"`
+	Head     Print  `json:"head"`
+	Anchor   Print  `json:"anchor"`
+	// HeadLines are as in Range.
+	HeadLines []string           `json:"head_lines,omitempty"`
+	Device    uint64             `json:"device,omitempty"`
+	Inode     uint64             `json:"inode,omitempty"`
+	Days      map[string]*Counts `json:"days"`
+	First     time.Time          `json:"first"` // its first and last commit
+	Last      time.Time          `json:"last"`
 }
 
 func emptyState() *State {
@@ -92,7 +95,8 @@ func (s *State) fold(r *Record, sum string) error {
 			return fmt.Errorf("commit %d reads %s from %d, but its position is %d", r.Seq, g.SourceID, g.Start, src.Position)
 		}
 		src.Edge, src.Name, src.Position = g.Edge, g.Name, g.End
-		src.Head, src.Anchor, src.Device, src.Inode = g.Head, g.Anchor, g.Device, g.Inode
+		src.Head, src.Anchor, src.HeadLines = g.Head, g.Anchor, g.HeadLines
+		src.Device, src.Inode = g.Device, g.Inode
 		src.Days, src.Last = AddDays(src.Days, g.Days), r.At
 		s.Sources[g.SourceID] = src
 	}
@@ -159,6 +163,27 @@ func (s *State) Known(head []byte) []*Source {
 		return out[i].ID < out[j].ID
 	})
 	return out
+}
+
+// Earlier gives the source that a file was an earlier state of when it held
+// only head, which is shorter than the source's recorded beginning; its last
+// line may be incomplete. It is nil where there is none.
+func (s *State) Earlier(head []byte) *Source {
+	end := bytes.LastIndexByte(head, '\n') + 1
+	if end == 0 {
+		return nil
+	}
+	sum := hashHex(head[:end])[:16]
+	var found *Source
+	for _, src := range s.Sources {
+		if src.Head.Len <= int64(len(head)) || !slices.Contains(src.HeadLines, sum) {
+			continue
+		}
+		if found == nil || src.Position > found.Position || src.Position == found.Position && src.ID < found.ID {
+			found = src
+		}
+	}
+	return found
 }
 
 // NewSourceID gives the id of a file that is not known: a hash of its

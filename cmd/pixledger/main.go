@@ -1,0 +1,74 @@
+// Command pixledger turns the access logs of a static pixel edge into an
+// audited revenue ledger. See the README for its use, docs/architecture.md
+// for its parts.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	os.Exit(realMain())
+}
+
+// realMain is main without its exit, so that tests run it as a program.
+func realMain() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+}
+
+// The exit codes that scripts can rely on.
+const (
+	exitOK      = 0
+	exitFailure = 1 // it could not be done; stderr says why
+	exitUsage   = 2 // the command line is wrong
+)
+
+// run runs one command. Results go to stdout and everything else to stderr;
+// this is the one place that prints errors and decides the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	a := &app{stdout: stdout, stderr: stderr}
+	root := a.rootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var usage *usageError
+	var silent *silentError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &silent):
+		return exitFailure
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "pixledger: %v\n", err)
+		return exitUsage
+	default:
+		fmt.Fprintf(stderr, "%s\n", failureText(err))
+		return exitFailure
+	}
+}
+
+// usageError is a mistake on the command line: exit code 2. Its text says what
+// is wrong and what is allowed.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...)}
+}
+
+// silentError fails a command that has already printed what is wrong, such as
+// a list of findings on stdout.
+type silentError struct{}
+
+func (*silentError) Error() string { return "failed" }

@@ -105,18 +105,18 @@ func drawCatalog(t *rapid.T) *schemas.Catalog {
 		Version:    1,
 		MemberID:   memberID,
 		Currency:   "USD",
-		Publishers: []schemas.Publisher{{ID: 31, Name: "Daily Planet"}, {ID: 32, Name: "Evening Star"}},
-		Digest:     "0000000000000000000000000000000000000000000000000000000000000000",
+		Publishers: []schemas.Publisher{{ID: 31, Name: "Publisher 31"}, {ID: 32, Name: "Publisher 32"}},
 	}
-	cat.Advertisers = []schemas.Advertiser{{ID: 7, Name: "Seven", Currency: "USD"}}
+	cat.Advertisers = []schemas.Advertiser{{ID: 7, Name: "Advertiser 7", Currency: "USD"}}
 	if oneIn(t, 3, "second advertiser") {
-		cat.Advertisers = append(cat.Advertisers, schemas.Advertiser{ID: 8, Name: "Eight", Currency: "EUR"})
+		cat.Advertisers = append(cat.Advertisers, schemas.Advertiser{ID: 8, Name: "Advertiser 8", Currency: "EUR"})
 	}
 	cat.Pixels = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) schemas.Pixel {
 		return drawPixel(t, cat)
 	}), 1, 3).Draw(t, "pixels")
 	for i := range cat.Pixels {
 		cat.Pixels[i].ID = []int64{9012, 31, hugeID}[i]
+		cat.Pixels[i].Name = named("Pixel", cat.Pixels[i].ID)
 		if cat.Pixels[i].Code != "" {
 			cat.Pixels[i].Code = []string{"checkout", "Checkout", "lead"}[i]
 		}
@@ -126,7 +126,9 @@ func drawCatalog(t *rapid.T) *schemas.Catalog {
 	}), 1, 4).Draw(t, "line items")
 	for i := range cat.LineItems {
 		cat.LineItems[i].ID = []int64{382, 31, 9012, hugeID + 2}[i]
-		cat.Creatives = append(cat.Creatives, schemas.Creative{ID: 5001 + int64(i), LineItemID: cat.LineItems[i].ID, Name: "Creative"})
+		cat.LineItems[i].Name = named("Line item", cat.LineItems[i].ID)
+		creativeID := 5001 + int64(i)
+		cat.Creatives = append(cat.Creatives, schemas.Creative{ID: creativeID, LineItemID: cat.LineItems[i].ID, Name: named("Creative", creativeID)})
 	}
 	cat.Trackers = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) schemas.Tracker {
 		return drawTracker(t, cat)
@@ -134,13 +136,13 @@ func drawCatalog(t *rapid.T) *schemas.Catalog {
 	for i := range cat.Trackers {
 		cat.Trackers[i].ID = []int64{2766, 382, 21378, 9012, hugeID}[i]
 	}
+	cat.Digest = digestOf(cat)
 	return cat
 }
 
 func drawPixel(t *rapid.T, cat *schemas.Catalog) schemas.Pixel {
 	p := schemas.Pixel{
 		AdvertiserID: drawAdvertiser(t, cat),
-		Name:         "Pixel",
 		Code:         pick(t, "code", "coded", "coded", ""),
 		State:        drawState(t),
 		Period:       drawPeriod(t),
@@ -192,7 +194,6 @@ func drawLineItem(t *rapid.T, cat *schemas.Catalog) schemas.LineItem {
 	l := schemas.LineItem{
 		// A pixel's advertiser, so that a pixel without a line item is rare.
 		AdvertiserID: cat.Pixels[rapid.IntRange(0, len(cat.Pixels)-1).Draw(t, "for pixel")].AdvertiserID,
-		Name:         "Line item",
 		State:        drawState(t),
 		Period:       drawPeriod(t),
 	}
@@ -201,7 +202,8 @@ func drawLineItem(t *rapid.T, cat *schemas.Catalog) schemas.LineItem {
 			continue
 		}
 		a := schemas.Association{PixelID: p.ID, State: drawState(t), Period: drawPeriod(t)}
-		a.Rates = rapid.SliceOfNDistinct(rapid.Custom(drawRate), 0, 3, func(r schemas.Rate) time.Time { return r.From }).Draw(t, "rates")
+		rates := rapid.SliceOfNDistinct(rapid.Custom(drawRate), 0, 3, func(r schemas.Rate) time.Time { return r.From }).Draw(t, "rates")
+		a.Rates = append(a.Rates, rates...)
 		l.Pixels = append(l.Pixels, a)
 	}
 	return l

@@ -20,6 +20,8 @@ type Catalog struct {
 
 	// Digest is the SHA-256, in hex, of the file's bytes.
 	Digest string `yaml:"-"`
+
+	index *catalogIndex
 }
 
 // Advertiser pays for attributed conversions.

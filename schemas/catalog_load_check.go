@@ -1,0 +1,109 @@
+package schemas
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"pixledger/schemas/yamlfile"
+)
+
+// check refuses what a schema can't see: ids and codes given twice, ids that
+// their list does not have, pixels attached to another advertiser's line item.
+func (l *catalogLoader) check(root yamlfile.Value) {
+	c := l.c
+	for _, list := range []string{"advertisers", "insertion_orders", "line_items", "creatives", "publishers", "trackers", "pixels", "segments"} {
+		items := root.Get(list).Items()
+		unique(items, list, "id", "each id once")
+		unique(items, list, "code", "each code once")
+	}
+	for i := range c.InsertionOrders {
+		l.refersTo(&c.InsertionOrders[i], "advertiser_id", "advertisers", c.Advertiser(c.InsertionOrders[i].AdvertiserID) != nil)
+	}
+	for i := range c.LineItems {
+		l.checkLineItem(&c.LineItems[i])
+	}
+	for i := range c.Creatives {
+		l.refersTo(&c.Creatives[i], "line_item_id", "line_items", c.LineItem(c.Creatives[i].LineItemID) != nil)
+	}
+	for i := range c.Trackers {
+		t := &c.Trackers[i]
+		l.refersTo(t, "line_item_id", "line_items", c.LineItem(t.LineItemID) != nil)
+		l.refersTo(t, "creative_id", "creatives", c.Creative(t.CreativeID) != nil)
+		l.refersTo(t, "publisher_id", "publishers", c.Publisher(t.PublisherID) != nil)
+		checkURL(l.at[t].Get("landing_url"))
+	}
+	for i := range c.Pixels {
+		p := &c.Pixels[i]
+		l.refersTo(p, "advertiser_id", "advertisers", c.Advertiser(p.AdvertiserID) != nil)
+		for _, g := range l.at[p].Get("piggyback_pixels").Items() {
+			checkURL(g.Get("url"))
+		}
+	}
+}
+
+func (l *catalogLoader) checkLineItem(i *LineItem) {
+	c := l.c
+	l.refersTo(i, "advertiser_id", "advertisers", c.Advertiser(i.AdvertiserID) != nil)
+	l.refersTo(i, "insertion_order_id", "insertion_orders", c.InsertionOrder(i.InsertionOrderID) != nil)
+	unique(l.at[i].Get("pixels").Items(), "this line item", "pixel_id", "each pixel once in a line item")
+	for j := range i.Pixels {
+		a := &i.Pixels[j]
+		p := c.Pixel(a.PixelID)
+		l.refersTo(a, "pixel_id", "pixels", p != nil)
+		if p != nil && p.AdvertiserID != i.AdvertiserID && c.Advertiser(p.AdvertiserID) != nil && c.Advertiser(i.AdvertiserID) != nil {
+			l.at[a].Get("pixel_id").Refuse(
+				fmt.Sprintf("pixel %d is advertiser %d's, line item %d is advertiser %d's", p.ID, p.AdvertiserID, i.ID, i.AdvertiserID),
+				"pixels of the line item's own advertiser")
+		}
+	}
+}
+
+// refersTo refuses an id that its list does not have.
+func (l *catalogLoader) refersTo(entry any, key, list string, known bool) {
+	v := l.at[entry].Get(key)
+	if n, ok := v.Int(); ok && !known {
+		v.Refuse(fmt.Sprintf("%s is %d, which %s does not have", key, n, list), "an id of "+list)
+	}
+}
+
+func unique(items []yamlfile.Value, list, key, allowed string) {
+	first := make(map[string]int, len(items))
+	for _, v := range items {
+		v = v.Get(key)
+		var content string
+		if n, ok := v.Int(); ok {
+			content = fmt.Sprint(n)
+		} else if s, ok := v.Text(); ok && s != "" {
+			content = s
+		} else {
+			continue
+		}
+		line, _ := v.Position()
+		if before, twice := first[content]; twice {
+			v.Refuse(fmt.Sprintf("%s %s stands twice in %s, first on line %d", key, v.Written(), list, before), allowed)
+			continue
+		}
+		first[content] = line
+	}
+}
+
+// checkURL refuses a URL that the shape in the schema lets through and a
+// browser would not take.
+func checkURL(v yamlfile.Value) {
+	s, ok := v.Text()
+	if !ok || s == "" {
+		return
+	}
+	const allowed = "an http or https URL"
+	// A macro may stand anywhere behind the host; a URL parser need not know it.
+	u, err := url.Parse(strings.ReplaceAll(s, "${SSP_DATA}", "0"))
+	switch {
+	case err != nil:
+		v.Refuse(v.Written()+" is no readable URL", allowed)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		v.Refuse(v.Written()+" names no host to go to", allowed)
+	case u.User != nil:
+		v.Refuse(v.Written()+" holds a user name", "an http or https URL without one")
+	}
+}

@@ -1,0 +1,233 @@
+package schemas
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"pixledger/schemas/yamlfile"
+)
+
+// Warning is something in a catalog that is allowed and probably not meant.
+type Warning struct {
+	File         string // as the user named it
+	Line, Column int    // from 1
+	What         string // one line
+}
+
+// String gives the warning as one line: FILE:LINE:COLUMN: warning: what.
+func (w Warning) String() string {
+	return fmt.Sprintf("%s:%d:%d: warning: %s", w.File, w.Line, w.Column, w.What)
+}
+
+// catalogPositions keeps where the pixels stand, for warnings that depend on
+// the time of asking.
+type catalogPositions map[int64]Warning
+
+func (l *catalogLoader) positions(file string) catalogPositions {
+	m := make(catalogPositions, len(l.c.Pixels))
+	for i := range l.c.Pixels {
+		p := &l.c.Pixels[i]
+		line, column := l.at[p].Position()
+		m[p.ID] = Warning{File: file, Line: line, Column: column}
+	}
+	return m
+}
+
+// PausedAt warns of every pixel that is Paused at t, with the reason. Those
+// that can never attribute, whatever the time, are among LoadCatalog's
+// warnings too.
+func (c *Catalog) PausedAt(t time.Time) []Warning {
+	var out []Warning
+	for i := range c.Pixels {
+		p := &c.Pixels[i]
+		status, why := c.PixelStatusAt(p, t)
+		if status != PixelPaused {
+			continue
+		}
+		var w Warning
+		if c.index != nil {
+			w = c.index.positions[p.ID]
+		}
+		w.What = fmt.Sprintf("pixel %d is Paused: %s", p.ID, why)
+		out = append(out, w)
+	}
+	return out
+}
+
+// warnings says, in file order, what will never attribute, at any time, or
+// never be paid or delivered.
+func (l *catalogLoader) warnings(file string) []Warning {
+	w := warner{l: l, file: file, trackers: make(map[int64][]TrackerKind)}
+	for i := range l.c.Trackers {
+		t := &l.c.Trackers[i]
+		w.trackers[t.LineItemID] = append(w.trackers[t.LineItemID], t.Kind)
+	}
+	for i := range l.c.LineItems {
+		w.lineItem(&l.c.LineItems[i])
+	}
+	for i := range l.c.Trackers {
+		w.tracker(&l.c.Trackers[i])
+	}
+	for i := range l.c.Pixels {
+		w.pixel(&l.c.Pixels[i])
+	}
+	slices.SortStableFunc(w.out, func(a, b Warning) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	return w.out
+}
+
+type warner struct {
+	l        *catalogLoader
+	file     string
+	trackers map[int64][]TrackerKind // by line item
+	out      []Warning
+}
+
+func (w *warner) warn(v yamlfile.Value, format string, args ...any) {
+	line, column := v.Position()
+	w.out = append(w.out, Warning{w.file, line, column, fmt.Sprintf(format, args...)})
+}
+
+func (w *warner) lineItem(i *LineItem) {
+	c, at := w.l.c, w.l.at[i]
+	if o := c.InsertionOrder(i.InsertionOrderID); o != nil && o.AdvertiserID != i.AdvertiserID {
+		w.warn(at.Get("insertion_order_id"), "insertion order %d is another advertiser's than line item %d", o.ID, i.ID)
+	}
+	if i.State == Inactive {
+		w.warn(at.Get("state"), "line item %d is inactive: its pixels never attribute to it, past conversions included", i.ID)
+		return
+	}
+	if len(i.Pixels) == 0 {
+		w.warn(at, "line item %d has no pixels: it earns no conversion", i.ID)
+		return
+	}
+	kinds := w.trackers[i.ID]
+	if len(kinds) == 0 {
+		w.warn(at, "line item %d has no trackers: no impression or click is known to be its own", i.ID)
+	}
+	for j := range i.Pixels {
+		a := &i.Pixels[j]
+		w.association(i, a, kinds)
+	}
+}
+
+func (w *warner) association(i *LineItem, a *Association, kinds []TrackerKind) {
+	at, p := w.l.at[a], w.l.c.Pixel(a.PixelID)
+	if a.State == Inactive {
+		w.warn(at.Get("state"), "the association of pixel %d with line item %d is inactive: it never attributes", a.PixelID, i.ID)
+		return
+	}
+	if !overlap(p.Period, i.Period, a.Period) {
+		w.warn(at, "pixel %d, line item %d and their association never count at the same time", p.ID, i.ID)
+	}
+	w.rates(i, a)
+	if len(kinds) == 0 {
+		return
+	}
+	needs, kind := everyTrigger(p)
+	if needs && !slices.Contains(kinds, kind) {
+		w.warn(at.Get("pixel_id"), "pixel %d takes %ss only and line item %d has no %s tracker: nothing will be attributed to it", p.ID, kind, i.ID, kind)
+	}
+}
+
+// rates warns of conversions that would be booked at 0 for want of a rate.
+func (w *warner) rates(i *LineItem, a *Association) {
+	at := w.l.at[a]
+	if len(a.Rates) == 0 {
+		w.warn(at, "pixel %d has no rates in line item %d: its conversions are booked at 0, marked rate_missing", a.PixelID, i.ID)
+		return
+	}
+	for _, r := range at.Get("rates").Items() {
+		click, view := money(r.Get("post_click_revenue")), money(r.Get("post_view_revenue"))
+		if click == nil && view == nil {
+			w.warn(r, "this rate gives no revenue: conversions are booked at 0, marked rate_missing")
+		}
+	}
+}
+
+// everyTrigger tells whether a pixel has one trigger type at all times that
+// takes one kind of touch only, and which.
+func everyTrigger(p *Pixel) (bool, TrackerKind) {
+	t := p.Base.TriggerType
+	for _, c := range p.Changes {
+		if c.Set.TriggerType && c.To.TriggerType != t {
+			return false, ""
+		}
+	}
+	switch t {
+	case TriggerClick:
+		return true, ClickTracker
+	case TriggerView:
+		return true, ImpressionTracker
+	}
+	return false, ""
+}
+
+// overlap tells whether there is an instant that all periods hold.
+func overlap(periods ...Period) bool {
+	var from, until *time.Time
+	for _, p := range periods {
+		if p.From != nil && (from == nil || p.From.After(*from)) {
+			from = p.From
+		}
+		if p.Until != nil && (until == nil || p.Until.Before(*until)) {
+			until = p.Until
+		}
+	}
+	return from == nil || until == nil || from.Before(*until)
+}
+
+func (w *warner) tracker(t *Tracker) {
+	c, at := w.l.c, w.l.at[t]
+	if r := c.Creative(t.CreativeID); r != nil && r.LineItemID != 0 && r.LineItemID != t.LineItemID {
+		w.warn(at.Get("creative_id"), "creative %d is of line item %d, tracker %d of line item %d", r.ID, r.LineItemID, t.ID, t.LineItemID)
+	}
+	if t.Kind == ClickTracker && t.LandingURL == "" {
+		w.warn(at, "click tracker %d has no landing_url: the edge has nowhere to send a click without redir", t.ID)
+	}
+	if t.Kind == ImpressionTracker && t.LandingURL != "" {
+		w.warn(at.Get("landing_url"), "tracker %d counts impressions: its landing_url is never used", t.ID)
+	}
+}
+
+func (w *warner) pixel(p *Pixel) {
+	at := w.l.at[p]
+	w.neverAttributes(p, at)
+	for _, s := range at.Get("settings").Items() {
+		if _, set := settings(s); set == (SettingsKeys{}) {
+			w.warn(s, "this entry of settings changes nothing")
+		}
+	}
+	if list := at.Get("piggyback_pixels"); !p.ImageCanPiggyback() {
+		w.warn(list, "an image pixel can't carry these piggybacks (it takes one, of type img): pixel %d can be exported as JavaScript only", p.ID)
+	}
+}
+
+func (w *warner) neverAttributes(p *Pixel, at yamlfile.Value) {
+	if p.State == Inactive {
+		w.warn(at.Get("state"), "pixel %d is inactive and shows as Paused: it never attributes, past conversions included", p.ID)
+		return
+	}
+	attached := w.l.c.Attachments(p.ID)
+	if len(attached) == 0 {
+		w.warn(at, "pixel %d is attached to no line item and shows as Paused: it will never attribute", p.ID)
+		return
+	}
+	for _, a := range attached {
+		if a.LineItem.State != Inactive && a.Association.State != Inactive && overlap(p.Period, a.LineItem.Period, a.Association.Period) {
+			return
+		}
+	}
+	w.warn(at, "pixel %d has no line item that is active at any time and shows as Paused: it will never attribute", p.ID)
+}
+
+// ImageCanPiggyback tells whether an image pixel can carry the piggybacks: at
+// most one, and an image. A JavaScript pixel carries any.
+func (p *Pixel) ImageCanPiggyback() bool {
+	return len(p.Piggybacks) == 0 || len(p.Piggybacks) == 1 && p.Piggybacks[0].PixelType == "img"
+}

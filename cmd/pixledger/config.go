@@ -1,0 +1,430 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	_ "time/tzdata" // zones load on machines that have no zone files
+
+	"pixledger/schemas"
+	"pixledger/schemas/yamlfile"
+)
+
+// Config is pixledger.yaml with every default filled in, every path absolute
+// and every ${VAR} replaced. It is not changed after LoadConfig.
+type Config struct {
+	File     string // the file itself
+	Lake     string // folder
+	Catalog  string // file
+	TimeZone *time.Location
+	Sources  []Source
+	Commit   CommitConfig
+	Limits   LimitsConfig
+	Schedule ScheduleConfig
+
+	CloseAfter  time.Duration // elapsed time since the end of a business day
+	LedgerFrom  string        // first business day, YYYY-MM-DD; empty: of the earliest event
+	AdjustDays  int64
+	AdjustLimit *schemas.Money // percent: 10% is 10.000000; nil: no limit
+	Reports     string         // folder; it need not exist
+	Edge        EdgeConfig
+	Console     ConsoleConfig
+	Privacy     PrivacyConfig
+	Exports     []Export
+}
+
+// Source is one access log with its rotated files.
+type Source struct {
+	Name    string
+	Path    string
+	Format  string
+	Escape  string // default, json or none; empty: by the format
+	UserID  UserIDSource
+	Rotated string    // glob; empty: the log's name with a number or date
+	From    time.Time // lines before this instant are skipped; zero: none
+	Silence Silence
+}
+
+// UserIDSource says where a source's user ids come from; at most one is set,
+// and with none it is nginx's userid.
+type UserIDSource struct{ Cookie, Param, Header string }
+
+// Silence says what a day without a line of a busy source does.
+type Silence string
+
+// A silent day blocks the close until somebody accepts it, or only warns.
+const (
+	SilenceBlock Silence = "block"
+	SilenceWarn  Silence = "warn"
+)
+
+// CommitConfig bounds what is read but not committed.
+type CommitConfig struct {
+	Interval time.Duration
+	Rows     int64
+}
+
+// LimitsConfig bounds what one process uses; sizes are in bytes.
+type LimitsConfig struct {
+	Memory   int64
+	Threads  int // 0: one for each processor
+	MaxLine  int64
+	Temp     string // folder; empty: inside the lake
+	TempSize int64
+}
+
+// ScheduleConfig holds the cron specs of the jobs; ParseSchedule reads them.
+type ScheduleConfig struct {
+	Attribute, Close, Export, Compact, Warehouse, Retention string
+}
+
+// EdgeConfig is what the edge's nginx configuration is written from.
+type EdgeConfig struct {
+	Host           string
+	Listen         string
+	Log            string
+	TLSCertificate string // empty: no TLS
+	TLSKey         string
+	CookieDomain   string
+}
+
+// ConsoleConfig is where the console listens, and what a visitor must know.
+type ConsoleConfig struct {
+	Listen string
+	Token  string // empty: none needed
+}
+
+// IPMode says what is kept of a user's address.
+type IPMode string
+
+// An address is cut to its network's (/24, /48), kept whole, or dropped.
+const (
+	IPTruncate IPMode = "truncate"
+	IPKeep     IPMode = "keep"
+	IPDrop     IPMode = "drop"
+)
+
+// PrivacyConfig acts at ingest.
+type PrivacyConfig struct {
+	IP             IPMode
+	HonorGPC       bool
+	RequireConsent bool
+	RetentionDays  int64
+	Params         map[string]ParamMode // by parameter name
+}
+
+// ParamMode says what becomes of a parameter.
+type ParamMode string
+
+// A parameter is left out, or a hash of it is kept.
+const (
+	ParamDrop ParamMode = "drop"
+	ParamHash ParamMode = "hash"
+)
+
+// Export is one destination of the nightly exports.
+type Export struct {
+	Report  string
+	Formats []string
+	To      string // a URL; of file: with the absolute folder
+}
+
+var configSchema = sync.OnceValues(func() (*yamlfile.Schema, error) { return yamlfile.Compile(schemas.ConfigSchema) })
+
+// LoadConfig reads and validates the configuration at path. What is wrong with
+// it comes as yamlfile.Mistakes, all at once, in file order.
+func LoadConfig(path string) (*Config, error) {
+	content, err := yamlfile.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no configuration %s: name one with -c, or write one with: pixledger init DIR", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseConfig(path, content, os.LookupEnv)
+}
+
+// parseConfig is LoadConfig for content at hand; path names the file and is
+// what relative paths are relative to.
+func parseConfig(path string, content []byte, env func(string) (string, bool)) (*Config, error) {
+	schema, err := configSchema()
+	if err != nil {
+		return nil, fmt.Errorf("configuration schema: %w", err)
+	}
+	file, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", path, err)
+	}
+	f := yamlfile.Parse(path, content, schema, yamlfile.Options{Env: env})
+	r := configReader{dir: filepath.Dir(file)}
+	cfg := r.read(f.Root())
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	cfg.File = file
+	return cfg, nil
+}
+
+// configReader turns the values of a file into a Config. It reads what it can
+// of a file with mistakes, so that all of them are found in one go.
+type configReader struct {
+	dir  string // of the file
+	zone *time.Location
+}
+
+func (r *configReader) read(root yamlfile.Value) *Config {
+	r.zone = zoneOf(root.Get("time_zone"))
+	cfg := &Config{
+		Lake:       r.path(root.Get("lake"), ""),
+		Catalog:    r.path(root.Get("catalog"), ""),
+		TimeZone:   r.zone,
+		Sources:    r.sources(root.Get("sources")),
+		Schedule:   r.schedule(root.Get("schedule")),
+		CloseAfter: duration(root.Get("close_after"), 4*time.Hour, 0),
+		LedgerFrom: date(root.Get("ledger_from")),
+		AdjustDays: root.Get("adjust_days").IntOr(90),
+		Reports:    r.path(root.Get("reports"), "./reports"),
+		Edge:       r.edge(root.Get("edge")),
+		Console:    console(root.Get("console")),
+		Privacy:    privacy(root.Get("privacy")),
+		Exports:    r.exports(root.Get("exports")),
+	}
+	commit := root.Get("commit")
+	cfg.Commit = CommitConfig{
+		Interval: duration(commit.Get("interval"), 30*time.Second, time.Millisecond),
+		Rows:     commit.Get("rows").IntOr(500_000),
+	}
+	limits := root.Get("limits")
+	cfg.Limits = LimitsConfig{
+		Memory:   size(limits.Get("memory"), 2_000_000_000),
+		Threads:  int(limits.Get("threads").IntOr(0)),
+		MaxLine:  size(limits.Get("max_line"), 1<<20),
+		Temp:     r.path(limits.Get("temp"), ""),
+		TempSize: size(limits.Get("temp_size"), 50_000_000_000),
+	}
+	cfg.AdjustLimit = percent(root.Get("adjust_limit"))
+	checkRetention(root, cfg)
+	return cfg
+}
+
+// checkRetention refuses to erase events that a close may still need: decisions
+// within adjust_days are recomputed, from touches up to 90 days older.
+func checkRetention(root yamlfile.Value, cfg *Config) {
+	const lookback = 90
+	least := cfg.AdjustDays + lookback
+	if cfg.Privacy.RetentionDays >= least {
+		return
+	}
+	v, what := root.Get("privacy").Get("retention_days"), fmt.Sprintf("retention_days is %d, less than adjust_days + %d", cfg.Privacy.RetentionDays, lookback)
+	if !v.Given() {
+		v = root.Get("adjust_days")
+		what += " (retention_days is not given: 400)"
+	}
+	v.Refuse(what, fmt.Sprintf("retention_days of at least %d", least))
+}
+
+// path gives an absolute path; omitted is relative to the file as well, and
+// empty stays empty.
+func (r *configReader) path(v yamlfile.Value, omitted string) string {
+	p := v.TextOr(omitted)
+	if p == "" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(r.dir, p)
+}
+
+func (r *configReader) sources(list yamlfile.Value) []Source {
+	var out []Source
+	first := make(map[string]int)
+	for _, v := range list.Items() {
+		s := Source{
+			Name:    v.Get("name").TextOr(""),
+			Path:    r.path(v.Get("path"), ""),
+			Format:  logFormat(v.Get("format")),
+			Escape:  v.Get("escape").TextOr(""),
+			UserID:  userID(v.Get("user_id")),
+			Rotated: r.glob(v.Get("rotated")),
+			Silence: Silence(v.Get("silence").TextOr(string(SilenceBlock))),
+		}
+		if day := date(v.Get("from")); day != "" {
+			s.From, _ = time.ParseInLocation(time.DateOnly, day, r.zone)
+		}
+		line, _ := v.Get("name").Position()
+		switch before, twice := first[s.Name]; {
+		case s.Name == "":
+		case twice:
+			v.Get("name").Refuse(fmt.Sprintf("the name %s is taken by the source on line %d", v.Get("name").Written(), before), "each source name once")
+		default:
+			first[s.Name] = line
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func userID(v yamlfile.Value) UserIDSource {
+	return UserIDSource{Cookie: v.Get("cookie").TextOr(""), Param: v.Get("param").TextOr(""), Header: v.Get("header").TextOr("")}
+}
+
+func (r *configReader) glob(v yamlfile.Value) string {
+	g := r.path(v, "")
+	if _, err := filepath.Match(g, ""); err != nil {
+		v.Refuse(v.Written()+" is no glob: a [ is not closed, or a \\ ends it", "a glob such as pixel.log.*")
+	}
+	return g
+}
+
+// The log formats that this version reads, and those that it only knows.
+var (
+	readFormats  = []string{"pixledger", "combined"}
+	knownFormats = []string{"cloudfront", "cloudflare", "fastly", "caddy"}
+)
+
+func logFormat(v yamlfile.Value) string {
+	format, given := v.Text()
+	if !given {
+		return readFormats[0]
+	}
+	allowed := strings.Join(readFormats, ", ")
+	switch {
+	case format == "" || slices.Contains(readFormats, format):
+	case slices.Contains(knownFormats, format):
+		v.Refuse("the format "+format+" is not supported by this version yet", allowed)
+	case strings.Contains(format, "$"):
+		v.Refuse("a literal log_format is not supported by this version yet", allowed)
+	default:
+		v.Refuse("the format "+v.Written()+" is unknown", allowed)
+	}
+	return format
+}
+
+func (r *configReader) schedule(v yamlfile.Value) ScheduleConfig {
+	return ScheduleConfig{
+		Attribute: r.spec(v.Get("attribute"), "*/15 * * * *"),
+		Close:     r.spec(v.Get("close"), "15 5 * * *"),
+		Export:    r.spec(v.Get("export"), "30 5 * * *"),
+		Compact:   r.spec(v.Get("compact"), "40 * * * *"),
+		Warehouse: r.spec(v.Get("warehouse"), "0 6 * * *"),
+		Retention: r.spec(v.Get("retention"), "50 3 * * *"),
+	}
+}
+
+func (r *configReader) spec(v yamlfile.Value, omitted string) string {
+	spec, given := v.Text()
+	if !given {
+		return omitted
+	}
+	if _, err := ParseSchedule(spec, r.zone); err != nil {
+		v.Refuse(v.Written()+" is no schedule: "+err.Error(),
+			`five cron fields such as "15 5 * * *", or @hourly, @daily, @weekly, @monthly, @yearly, @every 15m`)
+	}
+	return spec
+}
+
+func (r *configReader) edge(v yamlfile.Value) EdgeConfig {
+	e := EdgeConfig{
+		Host:           hostName(v.Get("host")),
+		Listen:         listen(v.Get("listen"), "80"),
+		Log:            r.edgePath(v.Get("log"), "/var/log/nginx/pixel.log"),
+		TLSCertificate: r.edgePath(v.Get("tls_certificate"), ""),
+		TLSKey:         r.edgePath(v.Get("tls_key"), ""),
+		CookieDomain:   hostName(v.Get("cookie_domain")),
+	}
+	switch {
+	case e.TLSCertificate != "" && e.TLSKey == "":
+		v.Get("tls_certificate").Refuse("tls_certificate is given without tls_key", "both, or neither")
+	case e.TLSCertificate == "" && e.TLSKey != "":
+		v.Get("tls_key").Refuse("tls_key is given without tls_certificate", "both, or neither")
+	}
+	return e
+}
+
+// edgePath is a path that nginx reads: there, a $ or a quote means more than a
+// letter of a name.
+func (r *configReader) edgePath(v yamlfile.Value, omitted string) string {
+	if strings.ContainsAny(v.TextOr(""), "$\"'\\;{}\r\n\t\x00") {
+		v.Refuse("the path "+v.Written()+" holds a character that nginx would not read as part of a name", "a path without $ \" ' \\ ; { } and control characters")
+	}
+	return r.path(v, omitted)
+}
+
+func console(v yamlfile.Value) ConsoleConfig {
+	at := v.Get("listen")
+	c := ConsoleConfig{Listen: at.TextOr("127.0.0.1:8420"), Token: v.Get("token").TextOr("")}
+	loopback, err := loopbackAddress(c.Listen)
+	switch {
+	case err != nil:
+		at.Refuse(at.Written()+" is no address to listen on", "HOST:PORT, such as 127.0.0.1:8420")
+	case !loopback && strings.TrimSpace(c.Token) == "":
+		at.Refuse("the console would listen on "+at.Written()+", beyond this machine, without a token", "a loopback address, or a token beside it")
+	}
+	return c
+}
+
+func privacy(v yamlfile.Value) PrivacyConfig {
+	p := PrivacyConfig{
+		IP:             IPMode(v.Get("ip").TextOr(string(IPTruncate))),
+		HonorGPC:       v.Get("honor_gpc").BoolOr(true),
+		RequireConsent: v.Get("require_consent").BoolOr(false),
+		RetentionDays:  v.Get("retention_days").IntOr(400),
+		Params:         map[string]ParamMode{},
+	}
+	names, modes := v.Get("params").Entries()
+	for i, name := range names {
+		p.Params[name] = ParamMode(modes[i].TextOr(""))
+	}
+	return p
+}
+
+func (r *configReader) exports(list yamlfile.Value) []Export {
+	var out []Export
+	for _, v := range list.Items() {
+		e := Export{Report: v.Get("report").TextOr(""), To: v.Get("to").TextOr("")}
+		for _, f := range v.Get("formats").Items() {
+			if s := f.TextOr(""); !slices.Contains(e.Formats, s) {
+				e.Formats = append(e.Formats, s)
+			}
+		}
+		if len(e.Formats) == 0 {
+			e.Formats = []string{"csv"}
+		}
+		e.To = r.destination(v.Get("to"))
+		out = append(out, e)
+	}
+	return out
+}
+
+// destination gives the URL of an export; file: with its folder absolute. The
+// other schemes are known, and refused until this version delivers to them: a
+// destination that is accepted has to receive.
+func (r *configReader) destination(v yamlfile.Value) string {
+	scheme, rest, _ := strings.Cut(v.TextOr(""), ":")
+	if scheme != "file" {
+		if !v.Refused() && v.Given() {
+			v.Refuse("destinations of the kind "+scheme+": are not supported by this version yet", "file:FOLDER")
+		}
+		return v.TextOr("")
+	}
+	folder := rest
+	if strings.HasPrefix(rest, "//") {
+		folder = strings.TrimPrefix(strings.TrimPrefix(rest, "//"), "localhost")
+		if !strings.HasPrefix(folder, "/") {
+			v.Refuse(v.Written()+" names another machine", "file:FOLDER, or file:///FOLDER")
+			return ""
+		}
+	}
+	if folder == "" {
+		v.Refuse(v.Written()+" names no folder", "file:FOLDER")
+		return ""
+	}
+	if !filepath.IsAbs(folder) {
+		folder = filepath.Join(r.dir, folder)
+	}
+	return "file:" + folder
+}

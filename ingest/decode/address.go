@@ -1,0 +1,55 @@
+package decode
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"net/netip"
+	"unsafe"
+)
+
+// address gives what the privacy settings keep of a client's address: its
+// network's address, /24 of IPv4 and /48 of IPv6, in the usual text form. What
+// is no address (a socket's path) is kept only where addresses are.
+func (d *Decoder) address(b []byte, denied bool) []byte {
+	if b == nil || d.opts.IP == Drop {
+		return nil
+	}
+	if d.opts.IP == Keep && !denied {
+		return d.text(b)
+	}
+	addr, err := netip.ParseAddr(unsafe.String(unsafe.SliceData(b), len(b)))
+	if err != nil {
+		return nil
+	}
+	addr = addr.Unmap().WithZone("")
+	bits := 48
+	if addr.Is4() {
+		bits = 24
+	}
+	prefix, err := addr.Prefix(bits)
+	if err != nil {
+		return nil
+	}
+	start := len(d.buf)
+	d.buf = prefix.Addr().AppendTo(d.buf)
+	return d.buf[start:len(d.buf):len(d.buf)]
+}
+
+// keyedHash gives pseudonyms of values that can't be told without the key.
+type keyedHash struct {
+	mac hash.Hash
+	sum [sha256.Size]byte
+}
+
+func newKeyedHash(key []byte) *keyedHash {
+	return &keyedHash{mac: hmac.New(sha256.New, key)}
+}
+
+// appendHex appends the first 16 bytes of the value's hash, in hex.
+func (k *keyedHash) appendHex(dst, value []byte) []byte {
+	k.mac.Reset()
+	k.mac.Write(value)
+	return hex.AppendEncode(dst, k.mac.Sum(k.sum[:0])[:16])
+}

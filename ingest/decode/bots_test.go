@@ -1,0 +1,73 @@
+package decode
+
+import "testing"
+
+func TestBots(t *testing.T) {
+	for _, agent := range []string{
+		"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+		"Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm) Chrome/130.0.0.0 Safari/537.36",
+		"Mozilla/5.0 (compatible; YandexBot/3.0; +http://yandex.com/bots)",
+		"Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)",
+		"Mozilla/5.0 (compatible; Baiduspider/2.0)", "DuckDuckBot/1.1", "SomeNewBot", "some_bot_2", "My Crawler 1.0",
+		"facebookexternalhit/1.1", "Twitterbot/1.0", "Mozilla/5.0 (compatible; GPTBot/1.2)", "ClaudeBot/1.0",
+		"curl/8.5.0", "CURL/7.1", "libcurl-agent/1.0", "Wget/1.21.4", "python-requests/2.32.3", "Python/3.12 aiohttp/3.10", "Go-http-client/2.0",
+		"Java/17.0.2", "Apache-HttpClient/4.5.14 (Java/17)", "okhttp/4.12.0", "axios/1.7.2", "node-fetch", "undici", "node", "GuzzleHttp/7",
+		"PostmanRuntime/7.42.0", "Ruby", "libwww-perl/6.77", "PHP/8.3", "Dart/3.5 (dart:io)", "reqwest/0.12",
+		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/130.0.0.0 Safari/537.36",
+		"Mozilla/5.0 (Unknown; Linux x86_64) AppleWebKit/538.1 (KHTML, like Gecko) PhantomJS/2.1.1 Safari/538.1",
+		"Mozilla/5.0 (Linux; Android 11; moto g power (2022)) AppleWebKit/537.36 Chrome/119.0 Mobile Safari/537.36 Chrome-Lighthouse",
+		"UptimeRobot/2.0", "Mozilla/5.0 zgrab/0.x", "Scrapy/2.11", "CUBOT Googlebot/2.1",
+	} {
+		if !IsBot([]byte(agent)) {
+			t.Errorf("%q passes as a person", agent)
+		}
+	}
+}
+
+func TestPeopleAreNoBots(t *testing.T) {
+	for _, agent := range []string{
+		"",
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36 Edg/130.0.0.0",
+		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15",
+		"Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0",
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1",
+		"Mozilla/5.0 (Linux; Android 10; CUBOT_NOTE_20) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Mobile Safari/537.36",
+		"Mozilla/5.0 (Linux; Android 9; CUBOT) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Mobile Safari/537.36",
+		"Mozilla/5.0 (Linux; Android 11; Cubot King Kong) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Mobile Safari/537.36",
+		"Mozilla/5.0 (Linux; Android 13; SM-S911B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/26.0 Chrome/122.0.0.0 Mobile Safari/537.36",
+		"Mozilla/5.0 (Linux; Android 14; Pixel 8 Build/AP3A.240617.008) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile Safari/537.36",
+		"Mozilla/5.0 (Linux; Android 5.0; HTC Butterfly s) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/60.0 Mobile Safari/537.36",
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 [FBAN/FBIOS;FBAV/470.0;FBDV/iPhone15,2;FBMD/iPhone]",
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) GSA/330.0 Mobile/15E148 Safari/604.1",
+		"Mozilla/5.0 (Linux; Android 12; CPH2211; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/120.0 Mobile Safari/537.36 Instagram 330.0",
+		"Mozilla/5.0 (Windows NT 10.0; WOW64) AppleWebKit/537.36 (KHTML, like Gecko) coc_coc_browser/120.0 Chrome/114.0 Safari/537.36",
+		"Mozilla/5.0 (SMART-TV; Linux; Tizen 6.0) AppleWebKit/537.36 (KHTML, like Gecko) 76.0.3809.146/6.0 TV Safari/537.36",
+		"Mozilla/5.0 (PlayStation; PlayStation 5/9.00) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/16.4 Safari/605.1.15",
+		"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36",
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36 OPR/115.0.0.0",
+		"Mozilla/5.0 (Linux; Android 13; KFTRWI) AppleWebKit/537.36 (KHTML, like Gecko) Silk/127.4.1 like Chrome/127.0 Safari/537.36",
+		"Nokia6300/2.0 (05.50) Profile/MIDP-2.0 Configuration/CLDC-1.1 Java/1.0",
+		"Mozilla/5.0 (Windows NT 6.1; Trident/7.0; rv:11.0) like Gecko", "Opera/9.80 (Android; Opera Mini/36.2/119.132; U; en) Presto/2.12.423 Version/12.16",
+		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Safari/605.1.15 Epiphany/605.1.15",
+	} {
+		if IsBot([]byte(agent)) {
+			t.Errorf("%q is taken for a robot", agent)
+		}
+	}
+}
+
+func TestTextSearchFindsWhatContainsFinds(t *testing.T) {
+	s := newTextSearch()
+	for _, text := range []string{"he", "she", "his", "hers", "rose"} {
+		s.add(text, false)
+	}
+	s.add("start", true)
+	s.build()
+	for text, want := range map[string]bool{"ushers": true, "hi": false, "this": true, "sh": false, "prose": true, "ros": false, "starting": true,
+		"a start": false, "": false, "\xff\x00he": true, "h e": false} {
+		if got := s.match([]byte(text)); got != want {
+			t.Errorf("%q: got %v", text, got)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+# pixledger. `make help` lists what there is to do.
+SHELL := /bin/bash
+GO ?= go
+FUZZTIME ?= 2m
+DURATION ?= 20m
+PACKAGES = ./...
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## bin/pixledger
+	$(GO) build -trimpath -o bin/pixledger ./cmd/pixledger
+
+.PHONY: demo
+demo: build ## build, then the whole chain on sample-logs, ending with the revenue report
+	./bin/pixledger demo
+
+.PHONY: tools
+tools: ## what the tests need beside Go: nginx and logrotate
+	@.ci/tools
+
+.PHONY: test
+test: tools build ## all tests under the race detector, with the real nginx and logrotate
+	$(GO) test -race -timeout 14m $(PACKAGES)
+
+.PHONY: test-all
+test-all: test ## test, and what needs Node.js: another build of DuckDB opens the lake
+	PIXLEDGER_TEST_ALL=1 $(GO) test -race -timeout 20m -count=1 -run 'TestAll' ./cmd/pixledger
+
+.PHONY: check
+check: ## format, vet, staticcheck, and known vulnerabilities where their database is reachable
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "gofmt: the files above are not formatted; run: gofmt -w ."; exit 1; }
+	$(GO) vet $(PACKAGES)
+	$(GO) tool staticcheck $(PACKAGES)
+	@.ci/vulncheck
+
+.PHONY: bench
+bench: build ## Go benchmarks, and whole runs against one DuckDB statement on the same log
+	$(GO) test -run '^$$' -bench . -benchtime $(or $(BENCHTIME),1s) ./ingest/... ./attribute
+	@.ci/bench
+
+.PHONY: soak
+soak: build ## the random tests of following and attribution for DURATION, under the race detector
+	.ci/soak $(DURATION)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME each
+	.ci/fuzz $(FUZZTIME)
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pixledger/ingest/edge"
+	"pixledger/schemas"
+)
+
+func (a *app) initCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "init DIR",
+		Short:   "Write a working pixledger.yaml and catalog.yaml with comments",
+		Example: "  pixledger init ./network\n  cd network && pixledger doctor",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			written, err := writeInit(args[0])
+			for _, p := range written {
+				fmt.Fprintln(a.stdout, p)
+			}
+			if err != nil {
+				return err
+			}
+			a.logf("edit them, then: cd %s && pixledger catalog check && pixledger doctor", args[0])
+			return nil
+		},
+	}
+}
+
+func (a *app) catalogCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "catalog",
+		Short: "Check the catalog of pixels, line items and trackers",
+		RunE:  needSubcommand,
+	}
+	c.AddCommand(&cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Validate the catalog, and warn on what will never attribute",
+		Long: `Validates the catalog against its schema and its own rules: unknown keys, ids
+that a list does not have, times and money. Each mistake is one line,
+FILE:LINE:COLUMN: what is wrong; allowed: …, and makes the exit code 1.
+Warnings are what will never attribute; they leave the exit code 0.`,
+		Example: "  pixledger catalog check\n  pixledger catalog check catalog.yaml",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			path := ""
+			if len(args) == 1 {
+				path = args[0]
+			} else {
+				cfg, err := a.config()
+				if err != nil {
+					return err
+				}
+				path = cfg.Catalog
+			}
+			cat, warnings, err := schemas.LoadCatalog(path)
+			if err != nil {
+				return err
+			}
+			warnings = append(warnings, cat.PausedAt(a.now())...)
+			for _, w := range warnings {
+				fmt.Fprintln(a.stdout, w)
+			}
+			fmt.Fprintf(a.stdout, "%s: valid: %s, %s, %s, %s\n", path, count(len(cat.Advertisers), "advertiser"),
+				count(len(cat.Pixels), "pixel"), count(len(cat.LineItems), "line item"), count(len(cat.Trackers), "tracker"))
+			return nil
+		},
+	})
+	return c
+}
+
+// count is a number with its noun: 1 pixel, 2 pixels.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func (a *app) edgeCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "edge",
+		Short: "Print the edge's nginx configuration",
+		RunE:  needSubcommand,
+	}
+	var out string
+	nginx := &cobra.Command{
+		Use:   "nginx",
+		Short: "Print the complete nginx configuration of the edge for this catalog",
+		Long: `Prints one whole nginx.conf from "edge" of the configuration and from the
+catalog: the pixels' answers, the trackers' landing pages, the userid cookie and
+the log format that pixledger reads. Print it again when the catalog changes.`,
+		Example: "  pixledger edge nginx -o /etc/nginx/nginx.conf && nginx -t && systemctl reload nginx",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			s, err := a.setup()
+			if err != nil {
+				return err
+			}
+			return a.writeOut(out, func(w io.Writer) error { return edge.Nginx(w, edge.Config(s.cfg.Edge), s.catalog) })
+		},
+	}
+	nginx.Flags().StringVarP(&out, "output", "o", "", "write to a file, in one step")
+	c.AddCommand(nginx)
+	return c
+}
+
+// writeOut writes a command's result to stdout, or to a file that appears
+// whole or not at all.
+func (a *app) writeOut(path string, write func(io.Writer) error) (err error) {
+	if path == "" {
+		return write(a.stdout)
+	}
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if err = write(f); err != nil {
+		return err
+	}
+	if err = f.Chmod(0o640); err == nil {
+		if err = f.Sync(); err == nil {
+			err = f.Close()
+		}
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return schemas.SyncDir(dir)
+}
+
+// oneOf tells what is allowed where a value is none of a list.
+func oneOf(flag, value string, allowed []string) error {
+	for _, x := range allowed {
+		if x == value {
+			return nil
+		}
+	}
+	return usagef("--%s: there is no %q; allowed: %s", flag, value, strings.Join(allowed, " "))
+}

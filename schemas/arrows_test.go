@@ -1,0 +1,70 @@
+package schemas_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// The arrows between packages, as docs/architecture.md draws them: the stages
+// meet only in the lake, schemas is a leaf, and only the command wires.
+func TestArrowsBetweenPackages(t *testing.T) {
+	const module = "pixledger/"
+	// What each room may import of this module, tests included.
+	allowed := map[string][]string{
+		"schemas":     {"schemas"},
+		"ingest":      {"schemas", "ingest"},
+		"attribute":   {"schemas", "attribute"},
+		"report":      {"schemas", "report"},
+		"sample-logs": {"schemas", "sample-logs"},
+		"cmd":         {"schemas", "ingest", "attribute", "report", "sample-logs", "cmd"},
+	}
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}:{{join .Imports " "}} {{join .TestImports " "}} {{join .XTestImports " "}}`, "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		pkg, imports, _ := strings.Cut(strings.TrimSpace(line), ":")
+		room := roomOf(pkg, module)
+		rooms, ok := allowed[room]
+		if !ok {
+			t.Errorf("%s stands in no room of the house; allowed: %v", pkg, allowed)
+			continue
+		}
+		seen++
+		for imp := range strings.FieldsSeq(imports) {
+			if !strings.HasPrefix(imp, module) {
+				continue
+			}
+			if to := roomOf(imp, module); !contains(rooms, to) {
+				t.Errorf("%s imports %s; allowed: %v", pkg, imp, rooms)
+			}
+		}
+		// The leaf's own core stays free of the query engine: every test
+		// package that links it costs seconds.
+		linksDuckDB := strings.Contains(imports, "github.com/duckdb/")
+		if linksDuckDB && room == "ingest" || linksDuckDB && pkg == module+"schemas" {
+			t.Errorf("%s links DuckDB", pkg)
+		}
+	}
+	if seen < 8 {
+		t.Fatalf("only %d packages were looked at", seen)
+	}
+}
+
+func roomOf(pkg, module string) string {
+	room, _, _ := strings.Cut(strings.TrimPrefix(pkg, module), "/")
+	return room
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}

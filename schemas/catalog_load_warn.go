@@ -203,8 +203,12 @@ func (w *warner) pixel(p *Pixel) {
 			w.warn(s, "this entry of settings changes nothing")
 		}
 	}
-	if list := at.Get("piggyback_pixels"); !p.ImageCanPiggyback() {
+	list := at.Get("piggyback_pixels")
+	switch image, script := p.ImageCanPiggyback(), p.ScriptCanPiggyback(); {
+	case !image && script:
 		w.warn(list, "an image pixel can't carry these piggybacks (it takes one, of type img): pixel %d can be exported as JavaScript only", p.ID)
+	case !image:
+		w.warn(list, "no pixel carries all these piggybacks: an image takes one, of type img, and JavaScript those of type js")
 	}
 }
 
@@ -227,7 +231,13 @@ func (w *warner) neverAttributes(p *Pixel, at yamlfile.Value) {
 }
 
 // ImageCanPiggyback tells whether an image pixel can carry the piggybacks: at
-// most one, and an image. A JavaScript pixel carries any.
+// most one, and an image.
 func (p *Pixel) ImageCanPiggyback() bool {
 	return len(p.Piggybacks) == 0 || len(p.Piggybacks) == 1 && p.Piggybacks[0].PixelType == "img"
+}
+
+// ScriptCanPiggyback tells whether a JavaScript pixel can carry the
+// piggybacks: any number, all scripts.
+func (p *Pixel) ScriptCanPiggyback() bool {
+	return !slices.ContainsFunc(p.Piggybacks, func(g Piggyback) bool { return g.PixelType != "js" })
 }

@@ -196,7 +196,7 @@ func readable(content []byte) bool {
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 var (
-	digits    = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
+	digits = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 )
 
 // half stands for every number that is no whole one: the schemas know whole

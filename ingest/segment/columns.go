@@ -1,0 +1,241 @@
+package segment
+
+import (
+	"pixledger/schemas"
+
+	"github.com/apache/arrow/go/v15/parquet"
+)
+
+// Positions of the columns in their files; a name that the dataset does not
+// have stops the program when it starts.
+var (
+	colEventID             = eventColumn("event_id")
+	colEventTime           = eventColumn("event_time")
+	colIngestedAt          = eventColumn("ingested_at")
+	colEdge                = eventColumn("edge")
+	colSourceID            = eventColumn("source_id")
+	colSourceOffset        = eventColumn("source_offset")
+	colMethod              = eventColumn("method")
+	colStatus              = eventColumn("status")
+	colConsent             = eventColumn("consent")
+	colUserID              = eventColumn("user_id")
+	colInvalidReason       = eventColumn("invalid_reason")
+	colServerSide          = eventColumn("server_side")
+	colPixelID             = eventColumn("pixel_id")
+	colPixelCode           = eventColumn("pixel_code")
+	colMemberID            = eventColumn("member_id")
+	colTrackerID           = eventColumn("tracker_id")
+	colToken               = eventColumn("token")
+	colOrderID             = eventColumn("order_id")
+	colValue               = eventColumn("value")
+	colValueText           = eventColumn("value_text")
+	colOther               = eventColumn("other")
+	colSSPData             = eventColumn("sspdata")
+	colMediaCost           = eventColumn("media_cost")
+	colSegmentsAdded       = eventColumn("segments_added")
+	colSegmentsRemoved     = eventColumn("segments_removed")
+	colSegmentValues       = eventColumn("segment_values")
+	colSegmentCodesAdded   = eventColumn("segment_codes_added")
+	colSegmentCodesRemoved = eventColumn("segment_codes_removed")
+	colReferer             = eventColumn("referer")
+	colUserAgent           = eventColumn("user_agent")
+	colIP                  = eventColumn("ip")
+	colHost                = eventColumn("host")
+	colParams              = eventColumn("params")
+
+	rejectIngestedAt   = rejectColumn("ingested_at")
+	rejectEdge         = rejectColumn("edge")
+	rejectSourceID     = rejectColumn("source_id")
+	rejectSourceOffset = rejectColumn("source_offset")
+	rejectReason       = rejectColumn("reason")
+	rejectLength       = rejectColumn("length")
+	rejectRaw          = rejectColumn("raw")
+)
+
+func eventColumn(name string) int  { return position(schemas.Events, name) }
+func rejectColumn(name string) int { return position(schemas.Rejects, name) }
+
+func position(d schemas.Dataset, name string) int {
+	for i, c := range d.Columns {
+		if c.Name == name {
+			return i
+		}
+	}
+	panic("segment: dataset " + d.Name + " has no column " + name)
+}
+
+// column gathers the values of one column, row after row. Only rows with a
+// value are told of; those in between are null. The values stand without gaps,
+// which is what a Parquet column wants.
+type column struct {
+	rows int // rows told of, trailing nulls not included
+
+	// Of plain columns. defs is 1 for a value and 0 for a null; it is kept from
+	// the first null on, dense columns do without.
+	sparse bool
+	defs   []int16
+
+	// Of lists and maps: the number of elements of each row, -1 for a null.
+	lens []int32
+
+	ints   []int64 // times, integers, money and booleans, also in lists
+	nulls  []bool  // elements of a list of integers that are null; empty where none is
+	text   texts   // text, codes, the keys of a map
+	values texts   // the values of a map
+}
+
+// texts are texts one behind the other.
+type texts struct {
+	data []byte
+	ends []int
+}
+
+func (t *texts) add(b []byte) {
+	t.data = append(t.data, b...)
+	t.ends = append(t.ends, len(t.data))
+}
+
+// slices appends the texts from lo to hi to dst.
+func (t *texts) slices(dst []parquet.ByteArray, lo, hi int) []parquet.ByteArray {
+	start := 0
+	if lo > 0 {
+		start = t.ends[lo-1]
+	}
+	for _, end := range t.ends[lo:hi] {
+		dst = append(dst, t.data[start:end:end])
+		start = end
+	}
+	return dst
+}
+
+// reset empties the column and keeps its memory.
+func (c *column) reset() {
+	*c = column{
+		defs: c.defs[:0], lens: c.lens[:0], ints: c.ints[:0], nulls: c.nulls[:0],
+		text:   texts{c.text.data[:0], c.text.ends[:0]},
+		values: texts{c.values.data[:0], c.values.ends[:0]},
+	}
+}
+
+// value says that a plain column has a value in the row.
+func (c *column) value(row int) {
+	if c.rows < row {
+		if !c.sparse {
+			c.sparse = true
+			for range c.rows {
+				c.defs = append(c.defs, 1)
+			}
+		}
+		for ; c.rows < row; c.rows++ {
+			c.defs = append(c.defs, 0)
+		}
+	}
+	if c.sparse {
+		c.defs = append(c.defs, 1)
+	}
+	c.rows++
+}
+
+// list says that the row of a list or map has n elements.
+func (c *column) list(row, n int) {
+	for ; c.rows < row; c.rows++ {
+		c.lens = append(c.lens, -1)
+	}
+	c.lens = append(c.lens, int32(n))
+	c.rows++
+}
+
+// group gathers the rows of one future row group.
+type group struct {
+	dataset *schemas.Dataset
+	rows    int
+	bytes   int       // an estimate of the memory it takes
+	cols    []*column // nil where no row has a value
+	minTime int64
+	maxTime int64
+}
+
+// Estimates of the memory that rows take besides their texts, in bytes.
+const (
+	groupBytes = 8 << 10
+	rowBytes   = 160
+)
+
+func newGroup(d *schemas.Dataset) *group {
+	return &group{dataset: d, bytes: groupBytes, cols: make([]*column, len(d.Columns))}
+}
+
+// reset empties the group and keeps its memory.
+func (g *group) reset() {
+	g.rows, g.bytes = 0, groupBytes
+	for _, c := range g.cols {
+		if c != nil {
+			c.reset()
+		}
+	}
+}
+
+func (g *group) col(i int) *column {
+	c := g.cols[i]
+	if c == nil {
+		c = &column{}
+		g.cols[i] = c
+	}
+	return c
+}
+
+// The functions below set a column of the row at hand, which is number rows;
+// a row is finished by adding 1 to it.
+
+func (g *group) int(i int, v int64) {
+	c := g.col(i)
+	c.value(g.rows)
+	c.ints = append(c.ints, v)
+}
+
+// id sets an id, of which 0 is null.
+func (g *group) id(i int, v int64) {
+	if v != 0 {
+		g.int(i, v)
+	}
+}
+
+// bytesOf sets a text, of which nil is null.
+func (g *group) bytesOf(i int, b []byte) {
+	if b != nil {
+		c := g.col(i)
+		c.value(g.rows)
+		c.text.add(b)
+		g.bytes += len(b)
+	}
+}
+
+func (g *group) string(i int, s string) {
+	c := g.col(i)
+	c.value(g.rows)
+	c.text.data = append(c.text.data, s...)
+	c.text.ends = append(c.text.ends, len(c.text.data))
+	g.bytes += len(s)
+}
+
+// intsOf sets a list of integers; an empty one is null.
+func (g *group) intsOf(i int, v []int64) {
+	if len(v) > 0 {
+		c := g.col(i)
+		c.list(g.rows, len(v))
+		c.ints = append(c.ints, v...)
+		g.bytes += 8 * len(v)
+	}
+}
+
+// textsOf sets a list of texts; an empty one is null.
+func (g *group) textsOf(i int, v [][]byte) {
+	if len(v) > 0 {
+		c := g.col(i)
+		c.list(g.rows, len(v))
+		for _, b := range v {
+			c.text.add(b)
+			g.bytes += 8 + len(b)
+		}
+	}
+}

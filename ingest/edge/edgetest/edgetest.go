@@ -231,3 +231,6 @@ func (s *Server) Stop() {
 		<-s.exit
 	}
 }
+
+// Pid is the process to signal: nginx's master.
+func (s *Server) Pid() int { return s.cmd.Process.Pid }

@@ -152,7 +152,7 @@ func TestEncodedRedir(t *testing.T) {
 		}
 	}
 	// More than the steps decode is none at all, and not half of it.
-	for _, much := range []string{strings.Repeat("k=v&", 25), strings.Repeat("%41", 22)} {
+	for _, much := range []string{strings.Repeat("k=v&", 25), strings.Repeat("%41", 22), strings.Repeat("é", 128)} {
 		if _, got := location(t, s, "/clktr?id=21378&token=T&redir="+url.QueryEscape("https://shop.example/?"+much)); got != "https://shop.example/shoe?tok=T&x=1" {
 			t.Errorf("Location %q, want the landing page", got)
 		}

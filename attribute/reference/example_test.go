@@ -22,7 +22,7 @@ func TestReferenceDecidesWorkedExamples(t *testing.T) {
 		}
 		for _, e := range examples {
 			t.Run(strings.ReplaceAll(e.Name, " ", "_"), func(t *testing.T) {
-				if err := wellFormed(e.Catalog); err != nil {
+				if err := loadable(e.Catalog); err != nil {
 					t.Errorf("line %d: no catalog that could be loaded: %v", e.Line, err)
 				}
 				if err := e.Check(Attribute(e.Catalog, e.Events, e.Voids)); err != nil {
@@ -83,7 +83,7 @@ func TestRowsAreWhole(t *testing.T) {
 func TestFormatIsReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cat, events, voids := World(t)
-		if err := wellFormed(cat); err != nil {
+		if err := loadable(cat); err != nil {
 			t.Fatal(err)
 		}
 		printed := Format(cat, events, voids)
@@ -212,5 +212,38 @@ func BenchmarkAttribute(b *testing.B) {
 	for i := range b.N {
 		w := drawn[i%len(drawn)]
 		Attribute(w.cat, w.events, w.voids)
+	}
+}
+
+// Of several lines with one id, texts decide by bytes and null is first. The
+// columns that decide last are seen in the row alone.
+func TestFirstLineByValueAndOther(t *testing.T) {
+	e, err := Parse(`pixel 9012
+2026-03-10 12:01 conversion c1 pixel=9012 value=9
+2026-03-10 12:01 conversion c1 pixel=9012 value=10
+2026-03-10 12:02 conversion c2 pixel=9012 value=10
+2026-03-10 12:02 conversion c2 pixel=9012 value=9
+2026-03-10 12:03 conversion c3 pixel=9012 other=a
+2026-03-10 12:03 conversion c3 pixel=9012 other=B
+2026-03-10 12:04 conversion c4 pixel=9012 other=B
+2026-03-10 12:04 conversion c4 pixel=9012
+2026-03-10 12:05 conversion c5 pixel=9012
+2026-03-10 12:05 conversion c5 pixel=9012 other=B
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	for _, r := range Attribute(e.Catalog, e.Events, e.Voids) {
+		got.WriteString(FormatRow(r))
+	}
+	want := `2026-03-10T12:01 c1 unattributed reason=no_line_item pixel_id=9012 advertiser_id=7 value=10.000000 booked_revenue=0.000000
+2026-03-10T12:02 c2 unattributed reason=no_line_item pixel_id=9012 advertiser_id=7 value=10.000000 booked_revenue=0.000000
+2026-03-10T12:03 c3 unattributed reason=no_line_item pixel_id=9012 advertiser_id=7 other=B booked_revenue=0.000000
+2026-03-10T12:04 c4 unattributed reason=no_line_item pixel_id=9012 advertiser_id=7 booked_revenue=0.000000
+2026-03-10T12:05 c5 unattributed reason=no_line_item pixel_id=9012 advertiser_id=7 booked_revenue=0.000000
+`
+	if got.String() != want {
+		t.Errorf("got\n%swant\n%s", got.String(), want)
 	}
 }

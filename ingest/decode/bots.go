@@ -3,8 +3,10 @@ package decode
 import (
 	"bytes"
 	"embed"
+	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -15,43 +17,108 @@ import (
 //go:embed bots/*.txt
 var botLists embed.FS
 
-// botMatcher judges user agents. Patterns that are plain texts, nearly all,
-// are looked for at once; the others are regular expressions.
+// botPattern is one entry of the lists. A user agent that holds its key, letters
+// in any case, is looked at closer.
+type botPattern struct {
+	key   string
+	text  string         // plain text that must be there as it is, unless empty
+	start bool           // and stand at the beginning
+	expr  *regexp.Regexp // or what must match
+}
+
+// botMatcher judges user agents. The keys of all patterns are looked for in one
+// pass, so that a user agent that holds none, nearly every browser's, costs no
+// more than that.
 type botMatcher struct {
-	texts  *textSearch
-	others *regexp.Regexp
-	people *regexp.Regexp
+	people   [][]byte // texts that are taken out first, in small letters
+	patterns []botPattern
+	keys     *textSearch
 }
 
 // bots is the matcher of the embedded lists, made at its first use.
 var bots = sync.OnceValue(func() *botMatcher {
-	dropped := map[string]bool{}
-	for _, p := range botList("dropped") {
-		dropped[p] = true
+	m, err := newBotMatcher(botList("crawlers"), botList("dropped"), botList("tools"), botList("people"))
+	if err != nil {
+		panic(err) // the lists are the program's own
 	}
-	m := &botMatcher{texts: newTextSearch()}
-	var others, people []string
-	for _, p := range botList("crawlers") {
-		if dropped[p] {
-			continue
-		}
-		if text, start, ok := plainText(p); ok {
-			m.texts.add(text, start)
-		} else {
-			others = append(others, "(?:"+p+")")
-		}
-	}
-	m.texts.build()
-	for _, p := range botList("tools") {
-		others = append(others, "(?i:"+p+")")
-	}
-	for _, p := range botList("people") {
-		people = append(people, regexp.QuoteMeta(p))
-	}
-	m.others = regexp.MustCompile(strings.Join(others, "|"))
-	m.people = regexp.MustCompile("(?i:" + strings.Join(people, "|") + ")")
 	return m
 })
+
+func newBotMatcher(crawlers, dropped, tools, people []string) (*botMatcher, error) {
+	m := &botMatcher{}
+	for _, p := range crawlers {
+		if slices.Contains(dropped, p) {
+			continue
+		}
+		if err := m.add(p, "(?:"+p+")"); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range tools {
+		if err := m.add(p, "(?i:"+p+")"); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range people {
+		m.people = append(m.people, lowerASCII([]byte(p)))
+	}
+	keys := make([]string, len(m.patterns))
+	for i := range m.patterns {
+		keys[i] = m.patterns[i].key
+	}
+	m.keys = newTextSearch(keys)
+	return m, nil
+}
+
+// add adds a regular expression; expr is the same with its flags.
+func (m *botMatcher) add(pattern, expr string) error {
+	parsed, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return fmt.Errorf("pattern %q: %w", pattern, err)
+	}
+	// One of the alternatives is there where the pattern matches.
+	alternatives := []*syntax.Regexp{parsed.Simplify()}
+	if alternatives[0].Op == syntax.OpAlternate {
+		alternatives = alternatives[0].Sub
+	}
+	for _, a := range alternatives {
+		key, start, plain := literal(a)
+		if len(key) < 2 {
+			return fmt.Errorf("pattern %q: needs a text of two letters or more that is always there", pattern)
+		}
+		p := botPattern{key: string(lowerASCII([]byte(key)))}
+		if plain && len(alternatives) == 1 && strings.HasPrefix(expr, "(?:") {
+			p.text, p.start = key, start
+		} else if p.expr, err = regexp.Compile(expr); err != nil {
+			return fmt.Errorf("pattern %q: %w", pattern, err)
+		}
+		m.patterns = append(m.patterns, p)
+	}
+	return nil
+}
+
+// literal gives the longest text that an expression can't match without; plain
+// says that the expression is nothing but this text, at the beginning where
+// start says so.
+func literal(re *syntax.Regexp) (text string, start, plain bool) {
+	switch re.Op {
+	case syntax.OpLiteral:
+		return string(re.Rune), false, re.Flags&syntax.FoldCase == 0
+	case syntax.OpCapture, syntax.OpPlus:
+		text, _, _ = literal(re.Sub[0])
+	case syntax.OpConcat:
+		if len(re.Sub) == 2 && re.Sub[0].Op == syntax.OpBeginText {
+			text, _, plain = literal(re.Sub[1])
+			return text, true, plain
+		}
+		for _, sub := range re.Sub {
+			if t, _, _ := literal(sub); len(t) > len(text) {
+				text = t
+			}
+		}
+	}
+	return text, false, false
+}
 
 // botList reads an embedded list: its lines without empty ones and comments.
 func botList(name string) []string {
@@ -69,65 +136,65 @@ func botList(name string) []string {
 	return lines
 }
 
-// plainText gives the text that a pattern without operators stands for; start
-// says that it must stand at the beginning.
-func plainText(pattern string) (text string, start, ok bool) {
-	re, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return "", false, false
-	}
-	re = re.Simplify()
-	if re.Op == syntax.OpConcat && len(re.Sub) == 2 && re.Sub[0].Op == syntax.OpBeginText {
-		start, re = true, re.Sub[1]
-	}
-	if re.Op != syntax.OpLiteral || re.Flags&syntax.FoldCase != 0 {
-		return "", false, false
-	}
-	return string(re.Rune), start, true
-}
-
 // match judges one user agent.
 func (m *botMatcher) match(agent []byte) bool {
-	if m.people.Match(agent) {
-		agent = m.people.ReplaceAll(agent, []byte(" "))
+	lower := lowerASCII(agent)
+	for _, p := range m.people {
+		for i := bytes.Index(lower, p); i >= 0; i = bytes.Index(lower, p) {
+			agent = bytes.Clone(agent)
+			copy(agent[i:], bytes.Repeat([]byte{' '}, len(p)))
+			lower = lowerASCII(agent)
+		}
 	}
-	return m.texts.match(agent) || m.others.Match(agent)
+	return m.keys.find(lower, func(i int) bool {
+		switch p := &m.patterns[i]; {
+		case p.expr != nil:
+			return p.expr.Match(agent)
+		case p.start:
+			return bytes.HasPrefix(agent, []byte(p.text))
+		default:
+			return bytes.Contains(agent, []byte(p.text))
+		}
+	})
+}
+
+// lowerASCII gives b with A to Z in small letters, byte for byte.
+func lowerASCII(b []byte) []byte {
+	lower := make([]byte, len(b))
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		lower[i] = c
+	}
+	return lower
 }
 
 // textSearch looks for many texts in one pass (Aho and Corasick).
 type textSearch struct {
 	class   [256]uint8 // byte to column, 0 for bytes in no text
 	classes int
-	texts   []string
-	starts  []string // texts that must stand at the beginning
-	next    []int32  // node*classes+column to node
-	final   []bool
+	next    []int32   // node*classes+column to node
+	found   [][]int32 // the texts that end at a node
 }
 
-func newTextSearch() *textSearch { return &textSearch{classes: 1} }
-
-func (t *textSearch) add(text string, start bool) {
-	if start {
-		t.starts = append(t.starts, text)
-		return
-	}
-	t.texts = append(t.texts, text)
-	for i := range len(text) {
-		if t.class[text[i]] == 0 {
-			t.class[text[i]] = uint8(t.classes)
-			t.classes++
+func newTextSearch(texts []string) *textSearch {
+	t := &textSearch{classes: 1}
+	for _, text := range texts {
+		for i := range len(text) {
+			if t.class[text[i]] == 0 {
+				t.class[text[i]] = uint8(t.classes)
+				t.classes++
+			}
 		}
 	}
-}
-
-func (t *textSearch) build() {
 	node := func() int32 {
 		t.next = append(t.next, make([]int32, t.classes)...)
-		t.final = append(t.final, false)
-		return int32(len(t.final) - 1)
+		t.found = append(t.found, nil)
+		return int32(len(t.found) - 1)
 	}
 	node()
-	for _, text := range t.texts {
+	for number, text := range texts {
 		at := int32(0)
 		for i := range len(text) {
 			k := int(at)*t.classes + int(t.class[text[i]])
@@ -137,11 +204,17 @@ func (t *textSearch) build() {
 			}
 			at = t.next[k]
 		}
-		t.final[at] = true
+		t.found[at] = append(t.found[at], int32(number))
 	}
-	// Breadth first, so that a node's fallback is finished before the node.
-	fallback := make([]int32, len(t.final))
-	queue := make([]int32, 0, len(t.final))
+	t.link()
+	return t
+}
+
+// link makes an automaton of the tree: where no text goes on, it goes on from
+// the longest end of what was read that begins a text too.
+func (t *textSearch) link() {
+	fallback := make([]int32, len(t.found))
+	queue := make([]int32, 0, len(t.found)) // breadth first: a node's fallback is finished before it
 	for c := range t.classes {
 		if n := t.next[c]; n != 0 {
 			queue = append(queue, n)
@@ -151,7 +224,7 @@ func (t *textSearch) build() {
 		at := queue[0]
 		queue = queue[1:]
 		back := fallback[at]
-		t.final[at] = t.final[at] || t.final[back]
+		t.found[at] = append(t.found[at], t.found[back]...)
 		for c := range t.classes {
 			k := int(at)*t.classes + c
 			instead := t.next[int(back)*t.classes+c]
@@ -165,17 +238,16 @@ func (t *textSearch) build() {
 	}
 }
 
-func (t *textSearch) match(b []byte) bool {
-	for _, s := range t.starts {
-		if bytes.HasPrefix(b, []byte(s)) {
-			return true
-		}
-	}
+// find calls accept with the number of each text that b holds, until it says
+// yes, and gives its last answer.
+func (t *textSearch) find(b []byte, accept func(int) bool) bool {
 	at := int32(0)
 	for _, c := range b {
 		at = t.next[int(at)*t.classes+int(t.class[c])]
-		if t.final[at] {
-			return true
+		for _, number := range t.found[at] {
+			if accept(int(number)) {
+				return true
+			}
 		}
 	}
 	return false

@@ -1,6 +1,10 @@
 package decode
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+)
 
 func TestBots(t *testing.T) {
 	for _, agent := range []string{
@@ -58,16 +62,34 @@ func TestPeopleAreNoBots(t *testing.T) {
 }
 
 func TestTextSearchFindsWhatContainsFinds(t *testing.T) {
-	s := newTextSearch()
-	for _, text := range []string{"he", "she", "his", "hers", "rose"} {
-		s.add(text, false)
+	texts := []string{"he", "she", "his", "hers", "rose", "e"}
+	s := newTextSearch(texts)
+	for _, b := range []string{"ushers", "hi", "this", "sh", "prose", "ros", "", "\xff\x00he", "h e", "sheshershis"} {
+		found := map[int]bool{}
+		s.find([]byte(b), func(i int) bool { found[i] = true; return false })
+		for i, text := range texts {
+			if found[i] != strings.Contains(b, text) {
+				t.Errorf("%q in %q: got %v", text, b, found[i])
+			}
+		}
 	}
-	s.add("start", true)
-	s.build()
-	for text, want := range map[string]bool{"ushers": true, "hi": false, "this": true, "sh": false, "prose": true, "ros": false, "starting": true,
-		"a start": false, "": false, "\xff\x00he": true, "h e": false} {
-		if got := s.match([]byte(text)); got != want {
-			t.Errorf("%q: got %v", text, got)
+}
+
+func TestEveryDroppedPatternIsInTheList(t *testing.T) {
+	crawlers := botList("crawlers")
+	for _, p := range botList("dropped") {
+		if !slices.Contains(crawlers, p) {
+			t.Errorf("%q is dropped, and there is no such pattern", p)
+		}
+	}
+}
+
+func BenchmarkIsBot(b *testing.B) {
+	agent := []byte("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36")
+	IsBot(agent)
+	for b.Loop() {
+		if IsBot(agent) {
+			b.Fatal("a person")
 		}
 	}
 }

@@ -20,6 +20,9 @@ func (d *DB) fillCatalog(ctx context.Context, c *schemas.Catalog) error {
 	if _, err := d.ExecContext(ctx, "SET VARIABLE member_id = $1", c.MemberID); err != nil {
 		return fmt.Errorf("load the catalog: %w", err)
 	}
+	if _, err := d.ExecContext(ctx, "SET VARIABLE catalog_currency = $1", c.Currency); err != nil {
+		return fmt.Errorf("load the catalog: %w", err)
+	}
 	lists := []any{
 		advertiserRows(c), insertionOrderRows(c), lineItemRows(c), rateRows(c), creativeRows(c),
 		publisherRows(c), trackerRows(c), pixelRows(c), segmentRows(c),

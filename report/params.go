@@ -1,0 +1,181 @@
+package report
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"pixledger/schemas"
+)
+
+// Params are what a report is asked for, as the flags give it. The zero value
+// of a field is the flag's default.
+type Params struct {
+	Range    string // a name of RangeNames; default lifetime
+	From, To string // half-open: RFC 3339, or a date as midnight in the zone
+	Interval string // hourly, daily, monthly or cumulative; default cumulative
+	By       []string
+	Filters  []string // col=val
+	TimeZone string   // an IANA name, or advertiser; default Zone
+
+	Zone *time.Location // the configuration's; nil is UTC
+	Now  time.Time
+}
+
+// AdvertiserZone is the --time-zone that counts each advertiser's rows in the
+// advertiser's own zone.
+const AdvertiserZone = "advertiser"
+
+var intervals = []struct{ name, column string }{
+	{"hourly", "hour"}, {"daily", "day"}, {"monthly", "month"}, {"cumulative", ""},
+}
+
+// plan is a report with its parameters judged.
+type plan struct {
+	def     *Definition
+	show    []string            // the columns of the result, in order
+	by      []string            // columns that rows are grouped by, the interval's first
+	filters map[string][]string // accepted values by column; "" is null
+	zone    *time.Location
+	byOwner bool // by the advertisers' zones, where they have one
+	params  *Params
+}
+
+// Check judges a report's name and parameters without a lake. What it refuses
+// is a *UsageError.
+func Check(name string, p Params) error {
+	_, err := newPlan(name, &p)
+	return err
+}
+
+func newPlan(name string, p *Params) (*plan, error) {
+	d, err := Describe(name)
+	if err != nil {
+		return nil, err
+	}
+	pl := &plan{def: d, zone: p.Zone, params: p}
+	if err := pl.takeZone(); err != nil {
+		return nil, err
+	}
+	if err := pl.takeColumns(); err != nil {
+		return nil, err
+	}
+	if err := pl.takeFilters(); err != nil {
+		return nil, err
+	}
+	_, err = p.resolve(pl.zone)
+	return pl, err
+}
+
+func (pl *plan) takeZone() (err error) {
+	if pl.zone == nil {
+		pl.zone = time.UTC
+	}
+	p := pl.params
+	if pl.def.Rangeless && (p.Range != "" || p.From != "" || p.To != "") {
+		return usage("no --range, --from or --to", "%s speaks of now", pl.def.Name)
+	}
+	switch p.TimeZone {
+	case "":
+	case AdvertiserZone:
+		pl.byOwner = true
+	default:
+		pl.zone, err = loadZone(p.TimeZone)
+	}
+	return err
+}
+
+func (pl *plan) takeColumns() error {
+	d, p := pl.def, pl.params
+	if p.Interval != "" && len(d.Intervals) == 0 {
+		return usage("no --interval", "%s has no intervals", d.Name)
+	}
+	column, known := "", p.Interval == ""
+	names := make([]string, 0, len(intervals))
+	for _, i := range intervals {
+		if i.name == p.Interval {
+			column, known = i.column, true
+		}
+		names = append(names, i.name)
+	}
+	if !known {
+		return usage(words(names), "there is no interval %q", p.Interval)
+	}
+	if column != "" {
+		pl.by, pl.show = append(pl.by, column), append(pl.show, column)
+	}
+	for _, name := range p.By {
+		i := slices.IndexFunc(d.Dimensions, func(dim Dimension) bool { return dim.ID == name })
+		if i < 0 && len(d.Dimensions) == 0 {
+			return usage("no --by", "%s has no dimensions", d.Name)
+		}
+		if i < 0 {
+			return usage(words(d.dimensionIDs()), "%s has no dimension %q", d.Name, name)
+		}
+		if !slices.Contains(pl.by, name) {
+			pl.by, pl.show = append(pl.by, name), append(pl.show, name, d.Dimensions[i].Name)
+		}
+	}
+	for _, c := range d.Columns {
+		pl.show = append(pl.show, c.Name)
+	}
+	return nil
+}
+
+func (pl *plan) takeFilters() error {
+	d := pl.def
+	pl.filters = map[string][]string{}
+	for _, f := range pl.params.Filters {
+		name, value, ok := strings.Cut(f, "=")
+		if !ok {
+			return usage("column=value", "--filter: %q has no =", f)
+		}
+		if !slices.Contains(d.Filters, name) {
+			return usage(words(d.Filters), "--filter: %s has no column %q to filter by", d.Name, name)
+		}
+		c, _ := d.column(name)
+		canonical, err := filterValue(c, value)
+		if err != nil {
+			return err
+		}
+		pl.filters[name] = append(pl.filters[name], canonical)
+	}
+	for _, name := range d.Required {
+		if len(pl.filters[name]) == 0 {
+			return usage("--filter "+name+"=VALUE", "%s needs a filter on %s", d.Name, name)
+		}
+	}
+	return nil
+}
+
+var wholeNumber = regexp.MustCompile(`^-?[0-9]+$`)
+
+// filterValue gives a value as DuckDB writes it, so that texts compare; the
+// empty value is null.
+func filterValue(c ColumnDef, value string) (string, error) {
+	if value == "" {
+		return "", nil
+	}
+	switch c.Type {
+	case typeBigInt:
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || !wholeNumber.MatchString(value) {
+			return "", usage("a whole number, or nothing for null", "--filter: %q is no %s", value, c.Name)
+		}
+		return strconv.FormatInt(n, 10), nil
+	case typeMoney:
+		m, ok := schemas.ParseMoney(value)
+		if !ok {
+			return "", usage("a decimal number, or nothing for null", "--filter: %q is no %s", value, c.Name)
+		}
+		return m.String(), nil
+	}
+	return value, nil
+}
+
+// ofPixels tells whether touches are left out: they have no pixel.
+func (pl *plan) ofPixels() bool {
+	return slices.Contains(pl.by, "pixel_id") || len(pl.filters["pixel_id"]) > 0
+}

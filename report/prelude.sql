@@ -1,0 +1,67 @@
+-- What every report finds on its connection, beside the views and the
+-- catalog's tables. The values are bound in Go, where periods are computed:
+-- one set of zone rules both cuts the range and names the hours in it.
+
+-- The spans of time that a report covers, each within one offset from UTC:
+-- a row belongs to the report when a span of its zone holds its time.
+CREATE OR REPLACE TEMP TABLE report_spans (
+    zone INTEGER,               -- 0: the report's own; others by report_zones
+    first TIMESTAMP WITH TIME ZONE,
+    until TIMESTAMP WITH TIME ZONE,
+    began TIMESTAMP WITH TIME ZONE, -- when this offset came into force
+    offset_seconds BIGINT       -- local time minus UTC
+);
+
+-- Advertisers whose rows are counted by a zone of their own.
+CREATE OR REPLACE TEMP TABLE report_zones (advertiser_id BIGINT, zone INTEGER);
+
+-- Whether the report is by this column.
+CREATE OR REPLACE TEMP MACRO is_by(name) AS list_contains(getvariable('report_by'), name);
+
+-- Whether a row with this value of a column passes the filters: any of the
+-- values given for the column, the empty one standing for null.
+CREATE OR REPLACE TEMP MACRO passes(name, val) AS
+    getvariable('report_filters')[name] IS NULL
+    OR list_contains(getvariable('report_filters')[name], coalesce(CAST(val AS VARCHAR), ''));
+
+-- Whether a time may be in the report's range in any of its zones. It lets the
+-- reader leave out files and row groups; the spans decide.
+CREATE OR REPLACE TEMP MACRO near_range(moment, on_date) AS
+    moment >= getvariable('report_first')
+    AND moment < getvariable('report_until')
+    AND on_date >= CAST(getvariable('report_first') AS DATE)
+    AND on_date <= CAST(getvariable('report_until') AS DATE);
+
+-- The hour that a time is in, as the instant at which it begins: the hour that
+-- autumn repeats is two hours, and a shift within an hour begins another.
+CREATE OR REPLACE TEMP MACRO hour_of(moment, offset_seconds, began) AS
+    greatest(
+        make_timestamptz(epoch_us(moment) - (epoch_us(moment) + offset_seconds * 1000000) % 3600000000),
+        began
+    );
+
+-- The local date of a time.
+CREATE OR REPLACE TEMP MACRO day_of(moment, offset_seconds) AS
+    DATE '1970-01-01' + CAST((epoch_us(moment) + offset_seconds * 1000000) // 86400000000 AS INTEGER);
+
+-- The local month of a time: 2026-03.
+CREATE OR REPLACE TEMP MACRO month_of(moment, offset_seconds) AS strftime(day_of(moment, offset_seconds), '%Y-%m');
+
+-- Money as an exact count of millionths.
+CREATE OR REPLACE TEMP MACRO millionths(amount) AS CAST(amount * 1000000 AS HUGEINT);
+
+-- A count of millionths as DECIMAL(18,6); null where it does not fit one.
+CREATE OR REPLACE TEMP MACRO from_millionths(n) AS
+    TRY_CAST(
+        TRY_CAST(n // 1000000 AS DECIMAL(18, 6))
+        + CAST(n % 1000000 AS DECIMAL(7, 0)) * CAST(0.000001 AS DECIMAL(7, 6))
+        AS DECIMAL(18, 6)
+    );
+
+-- The quotient of a whole number of millionths and a count, as DECIMAL(18,6),
+-- half away from zero, null where the count is 0. All in integers: DuckDB's /
+-- gives DOUBLE, on decimals too.
+CREATE OR REPLACE TEMP MACRO quotient(n, divisor) AS
+    CASE WHEN divisor <> 0 THEN
+        from_millionths(sign(n) * ((2 * abs(CAST(n AS HUGEINT)) + divisor) // (2 * CAST(divisor AS HUGEINT))))
+    END;

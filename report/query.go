@@ -1,0 +1,273 @@
+package report
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	_ "embed" // the statement
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"pixledger/schemas/lakedb"
+)
+
+const queryAllowed = "one SELECT, or one DESCRIBE, SHOW, SUMMARIZE or EXPLAIN of a SELECT"
+
+// Query writes the result of one statement that a user wrote: a SELECT, or
+// DESCRIBE, SHOW, SUMMARIZE or EXPLAIN of one, judged by DuckDB's own parser
+// before it runs; any other is a *UsageError. It locks the database down for
+// good, so that file functions reach the lake's data folders and nothing else.
+// It writes as it reads: WithLake holds a result back until it is whole.
+func Query(ctx context.Context, db *lakedb.DB, statement string, w io.Writer, f Format) error {
+	if err := lockDown(ctx, db); err != nil {
+		return err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // hands the connection back; it has no error to tell
+	statement, err = judge(ctx, conn, statement)
+	if err != nil {
+		return err
+	}
+	out, err := NewWriter(w, f, Sheet{Title: "query"})
+	if err != nil {
+		return err
+	}
+	statement, args, documents, err := withDocumentsAsText(ctx, conn, statement)
+	if err != nil {
+		return err
+	}
+	if err := stream(ctx, conn, statement, args, &plain{out: out, documents: documents}); err != nil {
+		return err
+	}
+	return out.Close()
+}
+
+func lockDown(ctx context.Context, db *lakedb.DB) error {
+	var locked bool
+	if err := db.QueryRowContext(ctx, "SELECT current_setting('lock_configuration')").Scan(&locked); err != nil {
+		return err
+	}
+	if locked {
+		return nil
+	}
+	return db.LockDown(ctx)
+}
+
+// plain hands on a result as it is, times in UTC.
+type plain struct {
+	out       Writer
+	documents []string // columns that hold JSON documents as text
+}
+
+func (p *plain) begin(columns []Column) error {
+	for i, c := range columns {
+		if slices.Contains(p.documents, c.Name) {
+			columns[i].Type = &Type{Kind: KindJSON, Name: "JSON", enter: same}
+		}
+	}
+	return p.out.Begin(columns)
+}
+
+func (p *plain) row(values []any) error { return p.out.Row(values, time.UTC) }
+
+// judge refuses what is not one statement of the kinds allowed, and gives the
+// statement to run. DuckDB's parser alone decides: it turns SELECTs, and
+// nothing else, into a tree. EXPLAIN it does not turn, so that word is taken
+// off, what follows judged, and the word put back.
+func judge(ctx context.Context, conn *sql.Conn, statement string) (string, error) {
+	body, explain := cutExplain(statement)
+	tree, err := parse(ctx, conn, body)
+	if err != nil {
+		return "", err
+	}
+	var doc struct {
+		Error      bool   `json:"error"`
+		Kind       string `json:"error_type"`
+		Message    string `json:"error_message"`
+		Statements []any  `json:"statements"`
+	}
+	if err := json.Unmarshal([]byte(tree), &doc); err != nil {
+		return "", fmt.Errorf("read the parser's tree: %w", err)
+	}
+	switch {
+	case doc.Error && doc.Kind == "parser":
+		return "", usage(queryAllowed, "the query can't be parsed: %s", doc.Message)
+	case doc.Error:
+		return "", usage(queryAllowed, "the query is another statement than a SELECT (PIVOT needs its values in IN)")
+	case len(doc.Statements) == 0:
+		return "", usage(queryAllowed, "the query is empty")
+	case len(doc.Statements) > 1:
+		return "", usage(queryAllowed, "the query is %d statements", len(doc.Statements))
+	}
+	if err := judgeTree(doc.Statements[0]); err != nil {
+		return "", err
+	}
+	return explain + body, nil
+}
+
+// cutExplain takes EXPLAIN, ANALYZE and its options off the beginning.
+func cutExplain(statement string) (body, explain string) {
+	rest := skipBlank(statement)
+	after, ok := cutWord(rest, "EXPLAIN")
+	if !ok {
+		return statement, ""
+	}
+	explain, rest = "EXPLAIN ", skipBlank(after)
+	for _, option := range []string{"ANALYZE", "ANALYSE"} {
+		if after, ok := cutWord(rest, option); ok {
+			return after, "EXPLAIN ANALYZE "
+		}
+	}
+	if options, after, ok := strings.Cut(rest, ")"); ok && strings.HasPrefix(options, "(") {
+		switch strings.Join(strings.Fields(strings.ToUpper(options[1:])), " ") {
+		case "ANALYZE", "ANALYZE TRUE":
+			return after, "EXPLAIN ANALYZE "
+		case "FORMAT JSON":
+			return after, "EXPLAIN (FORMAT JSON) "
+		case "ANALYZE, FORMAT JSON", "FORMAT JSON, ANALYZE":
+			return after, "EXPLAIN (ANALYZE, FORMAT JSON) "
+		}
+	}
+	return rest, explain
+}
+
+// cutWord takes a keyword off the beginning.
+func cutWord(s, word string) (string, bool) {
+	if len(s) < len(word) || !strings.EqualFold(s[:len(word)], word) {
+		return s, false
+	}
+	rest := s[len(word):]
+	if rest != "" && !strings.ContainsAny(rest[:1], " \t\r\n\f\v(-/") {
+		return s, false
+	}
+	return rest, true
+}
+
+// skipBlank skips white space and comments. A comment that is not closed is
+// left for the parser to refuse.
+func skipBlank(s string) string {
+	for {
+		s = strings.TrimLeft(s, " \t\r\n\f\v")
+		switch {
+		case strings.HasPrefix(s, "--"):
+			_, rest, ok := strings.Cut(s, "\n")
+			if !ok {
+				return ""
+			}
+			s = rest
+		case strings.HasPrefix(s, "/*"):
+			comment, rest, ok := strings.Cut(s[2:], "*/")
+			if !ok || strings.Contains(comment, "/*") {
+				return s
+			}
+			s = rest
+		default:
+			return s
+		}
+	}
+}
+
+// parse gives DuckDB's tree of a text of SELECTs, as JSON.
+func parse(ctx context.Context, conn *sql.Conn, text string) (tree string, err error) {
+	err = conn.QueryRowContext(ctx, "SELECT CAST(json_serialize_sql(CAST($1 AS VARCHAR)) AS VARCHAR)", text).Scan(&tree)
+	return tree, err
+}
+
+//go:embed functions.txt
+var functionsText string
+
+// tableFunctions are the functions that a query may stand in FROM.
+var tableFunctions = strings.Fields(functionsText)
+
+// refusedFunctions do more than compute a value, or run SQL that was not judged.
+var refusedFunctions = []string{"getenv", "write_log", "nextval", "query", "json_execute_serialized_sql", "sleep_ms"}
+
+// judgeTree refuses functions that change something, reach beyond the data, or
+// run SQL of their own.
+func judgeTree(node any) error {
+	switch n := node.(type) {
+	case []any:
+		for _, e := range n {
+			if err := judgeTree(e); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		if name, ok := n["function_name"].(string); ok && slices.Contains(refusedFunctions, strings.ToLower(name)) {
+			return usage("functions that compute from data", "the query calls %s", name)
+		}
+		if f, ok := n["function"].(map[string]any); ok && n["type"] == "TABLE_FUNCTION" {
+			if name, _ := f["function_name"].(string); !slices.Contains(tableFunctions, strings.ToLower(name)) {
+				return usage(words(tableFunctions), "the query reads from %s", name)
+			}
+		}
+		for _, e := range n {
+			if err := judgeTree(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// withDocumentsAsText rewrites a statement whose result has JSON columns, so
+// that they come as text: the driver would decode them and round their numbers.
+func withDocumentsAsText(ctx context.Context, conn *sql.Conn, statement string) (string, []driver.NamedValue, []string, error) {
+	columns, err := columnsOf(ctx, conn, statement)
+	if err != nil {
+		return "", nil, nil, err
+	}
+	var names, casts []string
+	for _, c := range columns {
+		if c.Type.holdsJSON() {
+			name := `"` + strings.ReplaceAll(c.Name, `"`, `""`) + `"`
+			names = append(names, c.Name)
+			casts = append(casts, "CAST(to_json("+name+") AS VARCHAR) AS "+name)
+		}
+	}
+	if len(casts) == 0 {
+		return statement, nil, nil, nil
+	}
+	return "SELECT * REPLACE (" + strings.Join(casts, ", ") + ") FROM query($1)", []driver.NamedValue{{Ordinal: 1, Value: statement}}, names, nil
+}
+
+func columnsOf(ctx context.Context, conn *sql.Conn, statement string) (columns []Column, err error) {
+	err = conn.Raw(func(c any) (err error) {
+		prepared, err := c.(driver.ConnPrepareContext).PrepareContext(ctx, statement)
+		if err != nil {
+			return err
+		}
+		stmt := prepared.(*duckdb.Stmt)
+		defer func() { err = errors.Join(err, stmt.Close()) }()
+		if n := stmt.NumInput(); n > 0 {
+			return usage("values in the query itself", "the query has %d parameters", n)
+		}
+		columns, err = resultColumns(stmt)
+		return err
+	})
+	return columns, err
+}
+
+func (t *Type) holdsJSON() bool {
+	switch t.Kind {
+	case KindJSON:
+		return true
+	case KindList:
+		return t.Elem.holdsJSON()
+	case KindMap:
+		return t.Key.holdsJSON() || t.Elem.holdsJSON()
+	case KindStruct:
+		return slices.ContainsFunc(t.Fields, func(f Field) bool { return f.Type.holdsJSON() })
+	}
+	return false
+}

@@ -1,0 +1,182 @@
+package report
+
+import (
+	"context"
+	"database/sql"
+	_ "embed" // the statements
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"pixledger/schemas/lakedb"
+)
+
+//go:embed prelude.sql
+var preludeSQL string
+
+//go:embed bind.sql
+var bindSQL string
+
+// zoneColumn is the last column of every report's statement: the zone in which
+// the row's times are written.
+const zoneColumn = "zone"
+
+// Run writes a report. What it refuses of its name and parameters is a
+// *UsageError. It writes as it reads: WithLake holds a result back until it is
+// whole.
+func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer, f Format) error {
+	pl, err := newPlan(name, &p)
+	if err != nil {
+		return err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // hands the connection back; it has no error to tell
+	zones, err := pl.bind(ctx, conn)
+	if err != nil {
+		return fmt.Errorf("report %s: %w", name, err)
+	}
+	out, err := NewWriter(w, f, Sheet{Title: name, Guard: true})
+	if err != nil {
+		return err
+	}
+	s := &shown{names: pl.show, out: out, zones: zones}
+	if err := stream(ctx, conn, pl.def.sql, nil, s); err != nil {
+		return fmt.Errorf("report %s: %w", name, err)
+	}
+	return out.Close()
+}
+
+// bind puts the plan's values onto the connection and gives the zones by index.
+func (pl *plan) bind(ctx context.Context, conn *sql.Conn) ([]*time.Location, error) {
+	if _, err := conn.ExecContext(ctx, preludeSQL); err != nil {
+		return nil, err
+	}
+	zones, owners, err := pl.zones(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	// A range beyond these says no more, and would have thousands of offsets.
+	end := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+	all, bounds := []span{}, Range{From: end, Until: beginning}
+	for i, z := range zones {
+		r, err := pl.params.resolve(z)
+		if err != nil {
+			return nil, err
+		}
+		if r.From.Before(beginning) {
+			r.From = beginning
+		}
+		if r.Until.After(end) {
+			r.Until = end
+		}
+		all = append(all, spans(i, r, z)...)
+		if r.From.Before(bounds.From) {
+			bounds.From = r.From
+		}
+		if r.Until.After(bounds.Until) {
+			bounds.Until = r.Until
+		}
+	}
+	values := []any{pl.by, pl.filters, pl.ofPixels(), all, owners, bounds.From.UTC(), bounds.Until.UTC(), pl.params.Now.UTC()}
+	statements := strings.Split(strings.TrimSuffix(strings.TrimSpace(bindSQL), ";"), ";\n")
+	if len(statements) != len(values) {
+		return nil, fmt.Errorf("%d statements bind %d values", len(statements), len(values))
+	}
+	for i, v := range values {
+		switch v.(type) {
+		case time.Time, bool:
+		default:
+			b, err := json.Marshal(v)
+			if err != nil {
+				return nil, err
+			}
+			v = string(b)
+		}
+		if _, err := conn.ExecContext(ctx, statements[i], v); err != nil {
+			return nil, err
+		}
+	}
+	return zones, nil
+}
+
+type owner struct {
+	AdvertiserID int64 `json:"advertiser_id"`
+	Zone         int   `json:"zone"`
+}
+
+// zones lists the report's zone, and those of the advertisers that are counted
+// by one of their own.
+func (pl *plan) zones(ctx context.Context, conn *sql.Conn) (zones []*time.Location, owners []owner, err error) {
+	zones, owners = []*time.Location{pl.zone}, []owner{}
+	if !pl.byOwner {
+		return zones, owners, nil
+	}
+	rows, err := conn.QueryContext(ctx, "SELECT id, time_zone FROM advertisers WHERE time_zone IS NOT NULL ORDER BY id")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var o owner
+		var name string
+		if err := rows.Scan(&o.AdvertiserID, &name); err != nil {
+			return nil, nil, err
+		}
+		o.Zone = slices.IndexFunc(zones, func(z *time.Location) bool { return z.String() == name })
+		if o.Zone < 0 {
+			zone, err := loadZone(name)
+			if err != nil {
+				return nil, nil, fmt.Errorf("advertiser %d: %w", o.AdvertiserID, err)
+			}
+			o.Zone = len(zones)
+			zones = append(zones, zone)
+		}
+		owners = append(owners, o)
+	}
+	return zones, owners, rows.Err()
+}
+
+// shown hands on the columns of a result that are wanted, in their order.
+type shown struct {
+	names  []string
+	out    Writer
+	zones  []*time.Location
+	take   []int // places of the columns in the result
+	zone   int   // place of the zone column, or -1
+	values []any
+}
+
+func (s *shown) begin(columns []Column) error {
+	s.zone = slices.IndexFunc(columns, func(c Column) bool { return c.Name == zoneColumn })
+	wanted := make([]Column, len(s.names))
+	for i, n := range s.names {
+		at := slices.IndexFunc(columns, func(c Column) bool { return c.Name == n })
+		if at < 0 {
+			return fmt.Errorf("the statement gives no column %s", n)
+		}
+		s.take = append(s.take, at)
+		wanted[i] = columns[at]
+	}
+	s.values = make([]any, len(wanted))
+	return s.out.Begin(wanted)
+}
+
+func (s *shown) row(values []any) error {
+	for i, at := range s.take {
+		s.values[i] = values[at]
+	}
+	zone := s.zones[0]
+	if s.zone >= 0 {
+		if z, ok := values[s.zone].(int64); ok {
+			zone = s.zones[z]
+		}
+	}
+	return s.out.Row(s.values, zone)
+}

@@ -1,0 +1,112 @@
+-- @report attributed_conversions
+-- @doc One row for each attributed conversion, in the order of their times: what goes back to the advertiser for reconciliation. The range chooses by the conversion's time. Booked revenue is of the latest attribution, not of the ledger.
+-- @column month VARCHAR: month of the conversion in the report's time zone, 2026-03
+-- @column day DATE: day of the conversion in the report's time zone
+-- @column hour TIMESTAMP WITH TIME ZONE: start of the conversion's hour
+-- @column datetime TIMESTAMP WITH TIME ZONE: time of the conversion
+-- @column pixel_id BIGINT: the conversion pixel
+-- @column pixel_name VARCHAR: its name
+-- @column order_id VARCHAR: the advertiser's order id
+-- @column external_data VARCHAR: the pixel's parameter `other`
+-- @column post_click_or_post_view_conv VARCHAR: `Post Click` or `Post View`, by the touch that earned the conversion
+-- @column post_click_or_post_view_revenue DECIMAL(18,6): the advertiser's own figure, the pixel's parameter `value`
+-- @column line_item_id BIGINT: the line item that earned the conversion
+-- @column line_item_name VARCHAR: its name
+-- @column insertion_order_id BIGINT: the line item's insertion order
+-- @column insertion_order_name VARCHAR: its name
+-- @column creative_id BIGINT: the touch's creative
+-- @column creative_name VARCHAR: its name
+-- @column imp_time TIMESTAMP WITH TIME ZONE: time of the touch
+-- @column advertiser_id BIGINT: the pixel's advertiser
+-- @column advertiser_name VARCHAR: its name
+-- @column auction_id VARCHAR: the touch's token; null where retention has erased the touch
+-- @column booked_revenue DECIMAL(18,6): static revenue in force at the conversion's time
+-- @column currency VARCHAR: currency of the booked revenue, the advertiser's
+-- @filter pixel_id order_id external_data post_click_or_post_view_conv line_item_id insertion_order_id creative_id advertiser_id currency
+WITH chosen AS (
+    SELECT
+        a.*,
+        s.zone,
+        s.offset_seconds,
+        s.began,
+        CASE a.conversion_type WHEN 'post_click' THEN 'Post Click' ELSE 'Post View' END AS conv
+    FROM attributions AS a
+    LEFT JOIN report_zones AS z ON z.advertiser_id = a.advertiser_id
+    JOIN report_spans AS s
+        ON s.zone = coalesce(z.zone, 0)
+        AND a.conversion_time >= s.first
+        AND a.conversion_time < s.until
+    WHERE a.outcome = 'attributed'
+        AND near_range(a.conversion_time, a.date)
+        AND passes('pixel_id', a.pixel_id)
+        AND passes('order_id', a.order_id)
+        AND passes('external_data', a.other)
+        AND passes('line_item_id', a.line_item_id)
+        AND passes('creative_id', a.creative_id)
+        AND passes('advertiser_id', a.advertiser_id)
+        AND passes('currency', a.currency)
+),
+-- No touch is older than the longest window, 90 days. Denied and invalid
+-- touches never earn a conversion, so one with the same id is another.
+touches AS (
+    SELECT 'post_click' AS conversion_type, event_id, event_time, tracker_id, source_offset,
+        coalesce(nullif(token, ''), event_id) AS token
+    FROM clicks
+    WHERE invalid_reason IS NULL
+        AND consent <> 'denied'
+        AND date >= CAST(getvariable('report_first') AS DATE) - 91
+        AND date <= CAST(getvariable('report_until') AS DATE)
+    UNION ALL
+    SELECT 'post_view', event_id, event_time, tracker_id, source_offset,
+        coalesce(nullif(token, ''), event_id)
+    FROM impressions
+    WHERE invalid_reason IS NULL
+        AND consent <> 'denied'
+        AND date >= CAST(getvariable('report_first') AS DATE) - 91
+        AND date <= CAST(getvariable('report_until') AS DATE)
+),
+-- Of lines that repeat an id, the first in its file won.
+tokens AS (
+    SELECT c.conversion_id, min({'place': t.source_offset, 'token': t.token}).token AS token
+    FROM chosen AS c
+    JOIN touches AS t
+        ON t.event_id = c.touch_id
+        AND t.event_time = c.touch_time
+        AND t.tracker_id = c.tracker_id
+        AND t.conversion_type = c.conversion_type
+    GROUP BY c.conversion_id
+)
+SELECT
+    month_of(c.conversion_time, c.offset_seconds) AS month,
+    day_of(c.conversion_time, c.offset_seconds) AS day,
+    hour_of(c.conversion_time, c.offset_seconds, c.began) AS hour,
+    c.conversion_time AS datetime,
+    c.pixel_id,
+    p.name AS pixel_name,
+    c.order_id,
+    c.other AS external_data,
+    c.conv AS post_click_or_post_view_conv,
+    c.value AS post_click_or_post_view_revenue,
+    c.line_item_id,
+    l.name AS line_item_name,
+    l.insertion_order_id,
+    o.name AS insertion_order_name,
+    c.creative_id,
+    r.name AS creative_name,
+    c.touch_time AS imp_time,
+    c.advertiser_id,
+    v.name AS advertiser_name,
+    t.token AS auction_id,
+    c.booked_revenue,
+    c.currency,
+    c.zone
+FROM chosen AS c
+LEFT JOIN tokens AS t ON t.conversion_id = c.conversion_id
+LEFT JOIN pixels AS p ON p.id = c.pixel_id
+LEFT JOIN line_items AS l ON l.id = c.line_item_id
+LEFT JOIN insertion_orders AS o ON o.id = l.insertion_order_id
+LEFT JOIN creatives AS r ON r.id = c.creative_id
+LEFT JOIN advertisers AS v ON v.id = c.advertiser_id
+WHERE passes('post_click_or_post_view_conv', c.conv)
+    AND passes('insertion_order_id', l.insertion_order_id)
+ORDER BY c.conversion_time, c.conversion_id;

@@ -1,0 +1,256 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+// text writes a value that is not null as csv holds it: decimals with all
+// their decimals, times as RFC 3339 in zone, what is nested as JSON.
+func (t *Type) text(v any, zone *time.Location) string {
+	switch t.Kind {
+	case KindBoolean:
+		return strconv.FormatBool(v.(bool))
+	case KindInteger, KindBigInt:
+		return strconv.FormatInt(v.(int64), 10)
+	case KindHuge:
+		return v.(*big.Int).String()
+	case KindDecimal:
+		return decimalText(v.(*big.Int), t.Scale)
+	case KindDouble:
+		return doubleText(v.(float64))
+	case KindTime:
+		return timeText(v.(time.Time), zone)
+	case KindTimestamp:
+		return strings.TrimSuffix(timeText(v.(time.Time), time.UTC), "Z")
+	case KindDate:
+		return dateText(v.(time.Time))
+	case KindList, KindMap, KindStruct:
+		return string(t.appendJSON(nil, v, zone, false))
+	}
+	return v.(string)
+}
+
+// decimalText writes unscaled / 10^scale with all its decimals.
+func decimalText(unscaled *big.Int, scale int) string {
+	digits := new(big.Int).Abs(unscaled).String()
+	if n := scale + 1 - len(digits); n > 0 {
+		digits = strings.Repeat("0", n) + digits
+	}
+	if scale > 0 {
+		digits = digits[:len(digits)-scale] + "." + digits[len(digits)-scale:]
+	}
+	if unscaled.Sign() < 0 {
+		return "-" + digits
+	}
+	return digits
+}
+
+// doubleText writes the shortest digits that read back as the same number.
+func doubleText(f float64) string {
+	switch {
+	case math.IsNaN(f):
+		return "nan"
+	case math.IsInf(f, 1):
+		return "inf"
+	case math.IsInf(f, -1):
+		return "-inf"
+	}
+	format := byte('f')
+	if a := math.Abs(f); a != 0 && (a < 1e-6 || a >= 1e21) {
+		format = 'e'
+	}
+	return strconv.FormatFloat(f, format, -1, 64)
+}
+
+// The values that DuckDB takes for infinite times and dates.
+const (
+	infiniteMicros = math.MaxInt64
+	infiniteYear   = 5_881_580
+)
+
+func timeText(t time.Time, zone *time.Location) string {
+	switch t.UnixMicro() {
+	case infiniteMicros:
+		return "infinity"
+	case -infiniteMicros:
+		return "-infinity"
+	}
+	t = t.In(zone)
+	const layout = "-01-02T15:04:05.999999Z07:00"
+	if t.Nanosecond()%1000 != 0 {
+		return yearText(t.Year()) + t.Format("-01-02T15:04:05.999999999Z07:00")
+	}
+	return yearText(t.Year()) + t.Format(layout)
+}
+
+func dateText(t time.Time) string {
+	switch {
+	case t.Year() >= infiniteYear:
+		return "infinity"
+	case t.Year() <= -infiniteYear+3:
+		return "-infinity"
+	}
+	return yearText(t.Year()) + t.Format("-01-02")
+}
+
+// yearText writes years before 0 and after 9999 with a sign, as ISO 8601 does.
+func yearText(y int) string {
+	if y < 0 || y > 9999 {
+		return fmt.Sprintf("%+05d", y)
+	}
+	return fmt.Sprintf("%04d", y)
+}
+
+// appendJSON writes a value as JSON. With exact, BIGINT, wider integers and
+// decimals are texts, so that no reader rounds them; else they are numbers.
+func (t *Type) appendJSON(b []byte, v any, zone *time.Location, exact bool) []byte {
+	if v == nil {
+		return append(b, "null"...)
+	}
+	switch t.Kind {
+	case KindBoolean, KindInteger:
+		return append(b, t.text(v, zone)...)
+	case KindBigInt, KindHuge, KindDecimal:
+		if exact {
+			return appendJSONText(b, t.text(v, zone))
+		}
+		return append(b, t.text(v, zone)...)
+	case KindDouble:
+		if f := v.(float64); !math.IsNaN(f) && !math.IsInf(f, 0) {
+			return append(b, doubleText(f)...)
+		}
+	case KindJSON:
+		return append(b, v.(string)...)
+	case KindList:
+		b = append(b, '[')
+		for i, e := range v.([]any) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = t.Elem.appendJSON(b, e, zone, exact)
+		}
+		return append(b, ']')
+	case KindMap:
+		b = append(b, '{')
+		for i, e := range v.([]entry) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(appendJSONText(b, t.Key.text(e.key, zone)), ':')
+			b = t.Elem.appendJSON(b, e.value, zone, exact)
+		}
+		return append(b, '}')
+	case KindStruct:
+		b = append(b, '{')
+		for i, f := range t.Fields {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(appendJSONText(b, f.Name), ':')
+			b = f.Type.appendJSON(b, v.([]any)[i], zone, exact)
+		}
+		return append(b, '}')
+	}
+	return appendJSONText(b, t.text(v, zone))
+}
+
+// appendJSONText writes a JSON string that is safe inside HTML too.
+func appendJSONText(b []byte, s string) []byte {
+	q, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a string always marshals
+	}
+	return append(b, q...)
+}
+
+func anyText(v any) any { return fmt.Sprint(v) }
+
+func enterFloat(v any) any {
+	// By its digits, so that 0.1 as FLOAT does not become 0.10000000149.
+	f, err := strconv.ParseFloat(strconv.FormatFloat(float64(v.(float32)), 'g', -1, 32), 64)
+	if err != nil {
+		return float64(v.(float32))
+	}
+	return f
+}
+
+func enterUUID(v any) any {
+	var id duckdb.UUID
+	if b, ok := v.([]byte); ok && len(b) == len(id) {
+		copy(id[:], b)
+		return id.String()
+	}
+	return fmt.Sprint(v)
+}
+
+// enterBlob writes bytes as DuckDB casts them to VARCHAR: printable ASCII as
+// it stands, the rest as \xAB.
+func enterBlob(v any) any {
+	b, ok := v.([]byte)
+	if !ok {
+		return fmt.Sprint(v)
+	}
+	var out strings.Builder
+	for _, c := range b {
+		if c >= 32 && c < 127 && c != '\\' && c != '\'' && c != '"' {
+			out.WriteByte(c)
+		} else {
+			fmt.Fprintf(&out, `\x%02X`, c)
+		}
+	}
+	return out.String()
+}
+
+func intervalText(i duckdb.Interval) string {
+	var parts []string
+	add := func(n int32, unit string) {
+		if n == 1 || n == -1 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, unit))
+		} else if n != 0 {
+			parts = append(parts, fmt.Sprintf("%d %ss", n, unit))
+		}
+	}
+	add(i.Months/12, "year")
+	add(i.Months%12, "month")
+	add(i.Days, "day")
+	if i.Micros != 0 || len(parts) == 0 {
+		sign, us := "", uint64(i.Micros)
+		if i.Micros < 0 {
+			sign, us = "-", -us
+		}
+		clock := fmt.Sprintf("%s%02d:%02d:%02d", sign, us/3_600_000_000, us/60_000_000%60, us/1_000_000%60)
+		if f := us % 1_000_000; f != 0 {
+			clock += strings.TrimRight(fmt.Sprintf(".%06d", f), "0")
+		}
+		parts = append(parts, clock)
+	}
+	return strings.Join(parts, " ")
+}
+
+// visible replaces what a terminal would obey instead of show: control
+// characters, and marks that turn the direction of the text around them.
+func visible(s string) string {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t':
+			return ' '
+		case r < ' ' || r >= 0x7f && r < 0xa0,
+			r == 0x061c, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069,
+			r == 0x2028, r == 0x2029, r == 0xfeff:
+			return -1
+		}
+		return r
+	}, s)
+}

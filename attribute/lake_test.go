@@ -3,15 +3,18 @@ package attribute_test
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/decimal128"
 	"github.com/apache/arrow/go/v15/arrow/memory"
+	"github.com/apache/arrow/go/v15/parquet"
 	"github.com/apache/arrow/go/v15/parquet/pqarrow"
 	"github.com/duckdb/duckdb-go/v2"
 
@@ -19,7 +22,6 @@ import (
 	"pixledger/attribute/reference"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
-	"pixledger/schemas/lakedb"
 )
 
 // fataler is what the helpers need of *testing.T and *rapid.T.
@@ -103,7 +105,7 @@ func (l *testLake) write(s *lake.Staging, n int, ds schemas.Dataset, folder stri
 	if err != nil {
 		l.t.Fatalf("%v", err)
 	}
-	w, err := pqarrow.NewFileWriter(ds.ArrowSchema(), f, lake.WriterProperties(), pqarrow.DefaultWriterProps())
+	w, err := pqarrow.NewFileWriter(ds.ArrowSchema(), f, parquet.NewWriterProperties(), pqarrow.DefaultWriterProps())
 	if err != nil {
 		l.t.Fatalf("%v", err)
 	}
@@ -196,20 +198,28 @@ func (l *testLake) options(threads int) attribute.Options {
 	return attribute.Options{Lake: l.Lake, Catalog: l.cat, Now: now, Threads: threads}
 }
 
-// rows reads all attributions, as a reader of the view gets them.
+// reader is one DuckDB for all lakes: opening one takes longer than a world.
+var reader = sync.OnceValues(func() (*sql.DB, error) {
+	db, err := sql.Open("duckdb", "")
+	if err == nil {
+		_, err = db.Exec("SET GLOBAL TimeZone = 'UTC'")
+	}
+	return db, err
+})
+
+// rows reads all attributions.
 func (l *testLake) rows() []reference.Attribution {
 	l.t.Helper()
-	db, err := lakedb.Open(context.Background(), l.Lake, nil, lakedb.Options{Threads: 1, Now: now})
+	db, err := reader()
 	if err != nil {
 		l.t.Fatalf("%v", err)
 	}
-	defer db.Close()
 	rows, err := db.Query(`
 		SELECT conversion_id, conversion_time, pixel_id, advertiser_id, user_id, order_id, value, other, server_side,
 			outcome, reason, conversion_type, touch_id, touch_time, tracker_id, line_item_id, creative_id, publisher_id,
 			booked_revenue, currency, rate_missing
-		FROM attributions
-		ORDER BY conversion_time, conversion_id`)
+		FROM read_parquet($1, hive_partitioning = true)
+		ORDER BY conversion_time, conversion_id`, l.Path("attributions/*/*.parquet"))
 	if err != nil {
 		l.t.Fatalf("%v", err)
 	}
@@ -226,6 +236,10 @@ func (l *testLake) rows() []reference.Attribution {
 		}
 		if value != nil {
 			a.Value = new(schemas.Money(value.Value.Int64()))
+		}
+		a.ConversionTime = a.ConversionTime.UTC()
+		if a.TouchTime != nil {
+			a.TouchTime = new(a.TouchTime.UTC())
 		}
 		a.BookedRevenue = schemas.Money(booked.Value.Int64())
 		out = append(out, a)

@@ -49,7 +49,7 @@ var (
 	viewWindows  = []int64{5, 1, 2, 10, schemas.MaxViewMinutes}
 	clickWindows = []int64{7, 1, 3, 10, schemas.MaxClickMinutes}
 	// touchAges holds every window, their neighbourhood and the time after.
-	touchAges = []int64{0, 1, 2, 3, 4, 5, 6, 7, 8, 10, schemas.MaxViewMinutes, schemas.MaxClickMinutes, -1}
+	touchAges = []int64{0, 1, 2, 0, 1, 2, 3, 3, 4, 4, 5, 6, 7, 8, 10, schemas.MaxViewMinutes, schemas.MaxClickMinutes, -1}
 )
 
 // pick chooses from a table. Entries given several times are likelier; the
@@ -60,7 +60,7 @@ func pick[T any](t *rapid.T, label string, table ...T) T {
 
 // oneIn is true once in about n times; a shrinking world tends to false.
 func oneIn(t *rapid.T, n int, label string) bool {
-	return rapid.IntRange(0, n-1).Draw(t, label) == n-1
+	return rapid.IntRange(0, n-1).Draw(t, label) == n/2
 }
 
 // minute draws an instant in the minutes where everything happens, sometimes a
@@ -162,7 +162,7 @@ func drawAdvertiser(t *rapid.T, cat *schemas.Catalog) int64 {
 
 func drawSettings(t *rapid.T) schemas.PixelSettings {
 	return schemas.PixelSettings{
-		TriggerType:         pick(t, "trigger", schemas.TriggerHybrid, schemas.TriggerHybrid, schemas.TriggerClick, schemas.TriggerView),
+		TriggerType:         pick(t, "trigger", schemas.TriggerHybrid, schemas.TriggerHybrid, schemas.TriggerHybrid, schemas.TriggerClick, schemas.TriggerView, schemas.TriggerHybrid),
 		PostViewExpireMins:  pick(t, "view window", viewWindows...),
 		PostClickExpireMins: pick(t, "click window", clickWindows...),
 		MinMinutesPerConv:   pick(t, "minutes per conversion", new(int64(0)), nil, nil, new(int64(2)), new(int64(1)), new(int64(5))),
@@ -198,7 +198,7 @@ func drawLineItem(t *rapid.T, cat *schemas.Catalog) schemas.LineItem {
 		Period:       drawPeriod(t),
 	}
 	for _, p := range cat.Pixels {
-		if p.AdvertiserID != l.AdvertiserID || oneIn(t, 8, "not attached") {
+		if p.AdvertiserID != l.AdvertiserID || oneIn(t, 10, "not attached") {
 			continue
 		}
 		a := schemas.Association{PixelID: p.ID, State: drawState(t), Period: drawPeriod(t)}

@@ -31,10 +31,12 @@ func (w *world) again(t *rapid.T, types ...string) (Event, bool) {
 			}
 		}
 	}
-	if len(of) == 0 || !oneIn(t, 7, "a line with an id seen before") {
+	if len(of) == 0 || !oneIn(t, 6, "a line with an id seen before") {
 		return Event{}, false
 	}
-	return of[rapid.IntRange(0, len(of)-1).Draw(t, "which")], true
+	// Mostly the one just before: of touches, one that the same conversion meets.
+	back := min(len(of), pick(t, "how far back", 1, 1, 1, 1, 2, 2, 3, 4))
+	return of[len(of)-back], true
 }
 
 func (w *world) drawConversion(t *rapid.T) Event {
@@ -66,8 +68,11 @@ func (w *world) newConversion(t *rapid.T) Event {
 		e.ServerSide = true
 		e.UserID = nil
 		e.SSPData = pick(t, "postback's token", new("k1"), new("k2"), new("t6"), new("k1."), nil, new("t8"))
-	} else if oneIn(t, 20, "bot") {
+	} else if oneIn(t, 16, "bot") {
 		e.InvalidReason = new("bot")
+	}
+	if e.UserID == nil && e.SSPData == nil && oneIn(t, 2, "empty sspdata") {
+		e.SSPData = new("")
 	}
 	e.Consent = drawConsent(t)
 	if e.Consent == "denied" {
@@ -84,33 +89,37 @@ func (w *world) drawPixelOf(t *rapid.T, e *Event) {
 	if code == "" {
 		code = "checkout"
 	}
-	switch pick(t, "pixel by", "id", "id", "id", "id", "id", "id", "id", "id", "unknown id", "id", "id", "id", "id", "id", "code", "code",
+	how := pick(t, "pixel by", "id", "id", "id", "id", "id", "id", "id", "id", "unknown id", "id", "id", "id", "id", "id", "code", "code",
 		"code", "code", "id", "nothing", "code without member", "code of another member", "empty code", "unknown code", "id", "id", "id", "id",
-		"id", "id", "id", "id beside another's code") {
-	case "id":
+		"id", "id", "id", "id beside another's code")
+	switch {
+	case how == "id", how == "code" && p.Code == "":
 		e.PixelID = &p.ID
-	case "code":
+	case how == "code":
 		e.PixelCode, e.MemberID = &code, new(int64(memberID))
-	case "id beside another's code":
+	case how == "id beside another's code":
 		e.PixelID, e.PixelCode, e.MemberID = &p.ID, &other.Code, new(int64(memberID))
-	case "code without member":
+	case how == "code without member":
 		e.PixelCode = &code
-	case "code of another member":
+	case how == "code of another member":
 		e.PixelCode, e.MemberID = &code, new(int64(memberID+1))
-	case "empty code":
+	case how == "empty code":
 		e.PixelCode, e.MemberID = new(""), new(int64(memberID))
-	case "unknown id":
+	case how == "unknown id":
 		// Also beside a code that is known: the id wins.
 		e.PixelID, e.PixelCode, e.MemberID = new(int64(hugeIDNeighbour)), &code, new(int64(memberID))
-	case "unknown code":
+	case how == "unknown code":
 		e.PixelCode, e.MemberID = new("CHECKOUT"), new(int64(memberID))
 	}
 }
 
 // changeConversion gives another line with the id of e, changed in one column
-// or in none.
+// or in none, and sometimes also in the column that decides last.
 func changeConversion(t *rapid.T, e Event) Event {
-	switch pick(t, "another line differs in", "nothing", "time", "offset", "order", "user", "value", "pixel", "code", "sspdata", "other", "time and validity") {
+	if rapid.Bool().Draw(t, "also another other") {
+		e.Other = drawOther(t)
+	}
+	switch pick(t, "another line differs in", "nothing", "time", "offset", "order", "user", "value", "pixel", "code", "sspdata", "offset", "other", "time and validity", "sspdata", "code") {
 	case "time":
 		e.EventTime = minute(t, "conversion")
 	case "offset":
@@ -126,7 +135,7 @@ func changeConversion(t *rapid.T, e Event) Event {
 	case "pixel":
 		e.PixelID = pick(t, "pixel", nil, new(int64(9012)), new(int64(31)))
 	case "code":
-		e.PixelCode = pick(t, "code", nil, new("checkout"), new("Checkout"))
+		e.PixelCode, e.MemberID = pick(t, "code", nil, new("checkout"), new("Checkout")), new(int64(memberID))
 	case "sspdata":
 		e.SSPData = drawSSPData(t)
 	case "other":
@@ -160,10 +169,14 @@ func (w *world) newTouch(t *rapid.T, c Event) Event {
 		SourceOffset: drawOffset(t),
 		SourceID:     pick(t, "source", "s1", "s2"),
 	}
-	if oneIn(t, 6, "any user") {
+	if e.UserID == nil || oneIn(t, 6, "any user") {
 		e.UserID = drawUser(t)
 	}
-	switch pick(t, "token", "the conversion's", "the conversion's", "none", "none", "empty", "some", "another touch's id", "the conversion's id") {
+	if text(c.SSPData) != "" && oneIn(t, 2, "known by its id") {
+		e.EventID = *c.SSPData
+	}
+	switch pick(t, "token", "the conversion's", "the conversion's", "none", "none", "empty", "the conversion's", "none", "some", "empty",
+		"another touch's id", "the conversion's id") {
 	case "the conversion's":
 		e.Token = c.SSPData
 	case "empty":
@@ -200,21 +213,28 @@ func (w *world) drawTrackerOf(t *rapid.T, c Event) *int64 {
 		}
 	}
 	if len(fitting) == 0 || oneIn(t, 5, "any tracker") {
-		return &w.cat.Trackers[rapid.IntRange(0, len(w.cat.Trackers)-1).Draw(t, "tracker")].ID
+		return w.drawTracker(t)
 	}
 	return &fitting[rapid.IntRange(0, len(fitting)-1).Draw(t, "fitting tracker")]
+}
+
+func (w *world) drawTracker(t *rapid.T) *int64 {
+	return &w.cat.Trackers[rapid.IntRange(0, len(w.cat.Trackers)-1).Draw(t, "tracker")].ID
 }
 
 // changeTouch gives another line with the id of e, changed in one column or in
 // none.
 func (w *world) changeTouch(t *rapid.T, e Event) Event {
-	switch pick(t, "another line differs in", "nothing", "time", "offset", "tracker", "kind", "user", "token", "validity") {
+	switch pick(t, "another line differs in", "nothing", "offset and tracker", "tracker", "kind", "user", "token", "validity", "time", "offset", "offset and tracker") {
 	case "time":
 		e.EventTime = e.EventTime.Add(beside(t))
 	case "offset":
 		e.SourceOffset = drawOffset(t)
+	case "offset and tracker":
+		e.SourceOffset = drawOffset(t)
+		e.TrackerID = w.drawTracker(t)
 	case "tracker":
-		e.TrackerID = &w.cat.Trackers[rapid.IntRange(0, len(w.cat.Trackers)-1).Draw(t, "tracker")].ID
+		e.TrackerID = w.drawTracker(t)
 	case "kind":
 		e.Type = pick(t, "kind", Impression, Click)
 	case "user":
@@ -230,7 +250,7 @@ func (w *world) changeTouch(t *rapid.T, e Event) Event {
 }
 
 func drawUser(t *rapid.T) *string {
-	return pick(t, "user", new("u1"), new("u1"), new("u1"), new("u1"), new("u1"), new("U1"), new("u2"), nil, new("u1"),
+	return pick(t, "user", new("u1"), new("u1"), new("u1"), new("u1"), new("u1"), nil, new("U1"), new("u2"), new("u1"),
 		new("u2"), new("u2"), new("u1"))
 }
 
@@ -254,7 +274,7 @@ func drawOffset(t *rapid.T) int64 {
 }
 
 func drawConsent(t *rapid.T) string {
-	if oneIn(t, 24, "denied") {
+	if oneIn(t, 16, "denied") {
 		return "denied"
 	}
 	return pick(t, "consent", "unknown", "granted")

@@ -50,10 +50,10 @@ func TestIngestAgreesWithTheSummary(t *testing.T) {
 					ignored++
 				default:
 					events[ev.Type]++
-					if string(ev.InvalidReason) == string(decode.Bot) {
+					if ev.InvalidReason == decode.Bot {
 						bots++
 					}
-					if string(ev.Consent) == string(decode.Denied) {
+					if ev.Consent == decode.Denied {
 						denied++
 					}
 					if ev.ServerSide {

@@ -37,6 +37,8 @@ const (
 // sourceState is what a batch knows of one of its files.
 type sourceState struct {
 	*Source
+	id      []byte // Source.ID
+	edge    []byte // Source.Edge
 	ids     *decode.IDs
 	idsHead int // length of the head that the ids were made with
 	days    map[int64]*dayCounts
@@ -55,7 +57,7 @@ func (b *Batch) source(src *Source) *sourceState {
 	}
 	s := b.sources[src]
 	if s == nil {
-		s = &sourceState{Source: src, days: map[int64]*dayCounts{}}
+		s = &sourceState{Source: src, id: []byte(src.ID), edge: []byte(src.Edge), days: map[int64]*dayCounts{}}
 		b.sources[src] = s
 		b.order = append(b.order, s)
 	}

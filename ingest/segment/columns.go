@@ -1,6 +1,8 @@
 package segment
 
 import (
+	"bytes"
+
 	"pixledger/schemas"
 
 	"github.com/apache/arrow/go/v15/parquet"
@@ -80,8 +82,65 @@ type column struct {
 
 	ints   []int64 // times, integers, money and booleans, also in lists
 	nulls  []bool  // elements of a list of integers that are null; empty where none is
-	text   texts   // text, codes, the keys of a map
+	text   texts   // text, the keys of a map
 	values texts   // the values of a map
+
+	// Texts that repeat are kept once, in text, and by number. Where too few of
+	// them repeat the column is spelled: text holds every value as it comes.
+	numbers []int32
+	words   map[string]int32
+	spelled bool
+}
+
+// Bounds of what is kept by number: how many words are looked at before it is
+// judged whether they repeat, and how many bytes they may have together.
+const (
+	wordsJudged = 1024
+	wordsBytes  = 512 << 10
+)
+
+// addWord adds a text to a column of texts that repeat, and gives the memory
+// that it took.
+func (c *column) addWord(b []byte) int {
+	if c.spelled {
+		c.text.add(b)
+		return len(b)
+	}
+	if n := len(c.numbers); n > 0 {
+		if last := c.numbers[n-1]; bytes.Equal(c.text.at(int(last)), b) {
+			c.numbers = append(c.numbers, last)
+			return 0
+		}
+	}
+	k, ok := c.words[string(b)]
+	if !ok {
+		k = int32(len(c.text.ends))
+		if k >= wordsJudged && 2*int(k) > len(c.numbers) || len(c.text.data)+len(b) > wordsBytes {
+			grown := c.spell()
+			c.text.add(b)
+			return grown + len(b)
+		}
+		if c.words == nil {
+			c.words = map[string]int32{}
+		}
+		c.words[string(b)] = k
+		c.text.add(b)
+	}
+	c.numbers = append(c.numbers, k)
+	if ok {
+		return 0
+	}
+	return 2*len(b) + 64
+}
+
+// spell goes over to holding every value as it is, also in later row groups.
+func (c *column) spell() (grown int) {
+	var all texts
+	for _, k := range c.numbers {
+		all.add(c.text.at(int(k)))
+	}
+	c.text, c.numbers, c.words, c.spelled = all, nil, nil, true
+	return len(all.data)
 }
 
 // texts are texts one behind the other.
@@ -93,6 +152,14 @@ type texts struct {
 func (t *texts) add(b []byte) {
 	t.data = append(t.data, b...)
 	t.ends = append(t.ends, len(t.data))
+}
+
+func (t *texts) at(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = t.ends[i-1]
+	}
+	return t.data[start:t.ends[i]]
 }
 
 // slices appends the texts from lo to hi to dst.
@@ -114,7 +181,10 @@ func (c *column) reset() {
 		defs: c.defs[:0], lens: c.lens[:0], ints: c.ints[:0], nulls: c.nulls[:0],
 		text:   texts{c.text.data[:0], c.text.ends[:0]},
 		values: texts{c.values.data[:0], c.values.ends[:0]},
+
+		numbers: c.numbers[:0], words: c.words, spelled: c.spelled,
 	}
+	clear(c.words)
 }
 
 // value says that a plain column has a value in the row.
@@ -210,12 +280,13 @@ func (g *group) bytesOf(i int, b []byte) {
 	}
 }
 
-func (g *group) string(i int, s string) {
-	c := g.col(i)
-	c.value(g.rows)
-	c.text.data = append(c.text.data, s...)
-	c.text.ends = append(c.text.ends, len(c.text.data))
-	g.bytes += len(s)
+// word sets a text that repeats from row to row, of which nil is null.
+func (g *group) word(i int, b []byte) {
+	if b != nil {
+		c := g.col(i)
+		c.value(g.rows)
+		g.bytes += c.addWord(b)
+	}
 }
 
 // intsOf sets a list of integers; an empty one is null.

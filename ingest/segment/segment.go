@@ -100,6 +100,7 @@ type Batch struct {
 	memory  int // of all groups
 	files   int
 	levels  levels
+	pages   *compressor    // made with the first file
 	staged  []*segmentFile // finished
 
 	lines, rows, read int64
@@ -224,10 +225,10 @@ func (b *Batch) reject(s *sourceState, offset, length int64, raw []byte, reason 
 	g := p.group
 	before := g.bytes
 	g.int(rejectIngestedAt, b.now)
-	g.string(rejectEdge, s.Edge)
-	g.string(rejectSourceID, s.ID)
+	g.word(rejectEdge, s.edge)
+	g.word(rejectSourceID, s.id)
 	g.int(rejectSourceOffset, offset)
-	g.string(rejectReason, reason)
+	g.word(rejectReason, []byte(reason))
 	g.int(rejectLength, length)
 	g.bytesOf(rejectRaw, notNil(decode.Text(raw)))
 	g.rows++
@@ -274,15 +275,15 @@ func (b *Batch) appendEvent(s *sourceState, offset int64, line []byte, day int64
 	g.bytesOf(colEventID, id)
 	g.int(colEventTime, ev.Time)
 	g.int(colIngestedAt, b.now)
-	g.string(colEdge, s.Edge)
-	g.string(colSourceID, s.ID)
+	g.word(colEdge, s.edge)
+	g.word(colSourceID, s.id)
 	g.int(colSourceOffset, offset)
-	g.bytesOf(colMethod, ev.Method)
+	g.word(colMethod, ev.Method)
 	g.int(colStatus, int64(ev.Status))
-	g.string(colConsent, ev.Consent)
+	g.word(colConsent, consentText(ev.Consent))
 	g.bytesOf(colUserID, ev.UserID)
 	if ev.InvalidReason != "" {
-		g.string(colInvalidReason, ev.InvalidReason)
+		g.word(colInvalidReason, []byte(ev.InvalidReason))
 	}
 	switch ev.Type {
 	case schemas.Conversion:
@@ -292,7 +293,7 @@ func (b *Batch) appendEvent(s *sourceState, offset int64, line []byte, day int64
 		}
 		g.int(colServerSide, serverSide)
 		g.id(colPixelID, ev.PixelID)
-		g.bytesOf(colPixelCode, ev.PixelCode)
+		g.word(colPixelCode, ev.PixelCode)
 		g.bytesOf(colOther, ev.Other)
 		g.bytesOf(colSSPData, ev.SSPData)
 	case schemas.Impression, schemas.Click:
@@ -313,15 +314,27 @@ func (b *Batch) appendEvent(s *sourceState, offset int64, line []byte, day int64
 	g.segmentValues(ev.SegmentValues)
 	g.textsOf(colSegmentCodesAdded, ev.SegmentCodesAdded)
 	g.textsOf(colSegmentCodesRemoved, ev.SegmentCodesRemoved)
-	g.bytesOf(colReferer, ev.Referer)
-	g.bytesOf(colUserAgent, ev.UserAgent)
-	g.bytesOf(colIP, ev.IP)
-	g.bytesOf(colHost, ev.Host)
+	g.word(colReferer, ev.Referer)
+	g.word(colUserAgent, ev.UserAgent)
+	g.word(colIP, ev.IP)
+	g.word(colHost, ev.Host)
 	g.params(ev.Params)
 	g.rows++
 	g.bytes += rowBytes
 	return b.grown(p, g.bytes-before)
 }
+
+func consentText(consent string) []byte {
+	switch consent {
+	case decode.Denied:
+		return denied
+	case decode.Granted:
+		return granted
+	}
+	return unknown
+}
+
+var denied, granted, unknown = []byte(decode.Denied), []byte(decode.Granted), []byte(decode.Unknown)
 
 // segmentValues sets the values beside the segments added.
 func (g *group) segmentValues(values []decode.SegmentValue) {
@@ -347,9 +360,9 @@ func (g *group) params(params []decode.Param) {
 	c := g.col(colParams)
 	c.list(g.rows, len(params))
 	for _, p := range params {
-		c.text.add(p.Name)
+		g.bytes += c.addWord(p.Name)
 		c.values.add(p.Value)
-		g.bytes += 16 + len(p.Name) + len(p.Value)
+		g.bytes += 16 + len(p.Value)
 	}
 }
 
@@ -396,8 +409,11 @@ func (b *Batch) flush(p *part) error {
 		}
 		b.files++
 		p.file = f
+		if b.pages == nil {
+			b.pages = newCompressor()
+		}
 	}
-	if err := p.file.write(g, &b.levels); err != nil {
+	if err := p.file.write(g, b.pages, &b.levels); err != nil {
 		return err
 	}
 	b.memory -= g.bytes

@@ -48,8 +48,9 @@ const memberID = 958
 var (
 	viewWindows  = []int64{5, 1, 2, 10, schemas.MaxViewMinutes}
 	clickWindows = []int64{7, 1, 3, 10, schemas.MaxClickMinutes}
-	// touchAges holds every window, their neighbourhood and the time after.
-	touchAges = []int64{0, 1, 2, 0, 1, 2, 3, 3, 4, 4, 5, 6, 7, 8, 10, schemas.MaxViewMinutes, schemas.MaxClickMinutes, -1}
+	// Each window of the kind, its neighbourhood and the time after.
+	viewAges  = []int64{0, 1, 2, 5, 1, 3, 4, 6, 10, schemas.MaxViewMinutes, 2, schemas.MaxViewMinutes, -1, 0, 1}
+	clickAges = []int64{0, 1, 2, 7, 1, 3, 4, 8, 10, schemas.MaxClickMinutes, 2, schemas.MaxClickMinutes, -1, 0, 1}
 )
 
 // pick chooses from a table. Entries given several times are likelier; the

@@ -163,13 +163,17 @@ func (w *world) newTouch(t *rapid.T, c Event) Event {
 	e := Event{
 		Type:         pick(t, "kind", Impression, Click),
 		EventID:      w.eventID(t, "t", "t", "T", "ü"),
-		EventTime:    c.EventTime.Add(-time.Duration(pick(t, "age", touchAges...))*time.Minute + beside(t)),
 		UserID:       c.UserID,
 		TrackerID:    w.drawTrackerOf(t, c),
 		SourceOffset: drawOffset(t),
 		SourceID:     pick(t, "source", "s1", "s2"),
 	}
-	if e.UserID == nil || oneIn(t, 6, "any user") {
+	ages := viewAges
+	if e.Type == Click {
+		ages = clickAges
+	}
+	e.EventTime = c.EventTime.Add(-time.Duration(pick(t, "age", ages...))*time.Minute + beside(t))
+	if oneIn(t, 6, "any user") || e.UserID == nil && rapid.Bool().Draw(t, "a user after all") {
 		e.UserID = drawUser(t)
 	}
 	if text(c.SSPData) != "" && oneIn(t, 2, "known by its id") {

@@ -58,9 +58,12 @@ func (l *log) fire(user, at int, order uint64) {
 		r.method = "POST" // navigator.sendBeacon
 	}
 	l.uri = append(l.uri[:0], "/px?"...)
-	if p.byCode != "" && l.percent(12) {
+	switch {
+	case l.below(250) == 0: // a tag of some other network
+		l.uri = append(l.uri, "id=999999999"...)
+	case p.byCode != "" && l.percent(12):
 		l.uri = append(l.uri, p.byCode...)
-	} else {
+	default:
 		l.uri = append(l.uri, p.query...)
 	}
 	l.order(order)

@@ -41,22 +41,26 @@ type store struct {
 	odds    uint64 // of 2^32, that an impression is kept
 }
 
+// clickOdds is how many times as likely a click is kept as an impression: who
+// clicks buys more often than who sees.
+const clickOdds = 20
+
 // newStore gives a store for the touches of a time that has many touches, of
 // which it can hold want, but never more than limit.
 func newStore(want, limit, touches int64) store {
 	size := min(limit, max(want, 64))
-	odds := uint64(1) << 32
-	if touches > size {
-		odds = uint64(size) << 32 / uint64(touches)
+	odds := uint64(1<<32) / clickOdds
+	if touches > 0 {
+		odds = min(odds, uint64(size)<<32/uint64(touches))
 	}
 	return store{touches: make([]touch, 0, size), size: int(size), odds: odds}
 }
 
-// keep takes a touch in, or not. Clicks are kept twenty times as likely.
+// keep takes a touch in, or not.
 func (s *store) keep(l *log, t touch, click bool) {
 	odds := s.odds
 	if click {
-		odds *= 20
+		odds *= clickOdds
 	}
 	if l.below(1<<32) >= odds {
 		return

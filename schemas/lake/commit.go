@@ -62,6 +62,14 @@ func (s *Staging) Close() error {
 	return err
 }
 
+// leave gives the folder up with all that is in it, for the next opener.
+func (s *Staging) leave() {
+	if s.lock != nil {
+		_ = s.lock.Close()
+		s.lock = nil
+	}
+}
+
 // Staged is a finished, synced file in a staging folder.
 type Staged struct {
 	Folder  string // where it goes, below the lake: events/type=click/date=2026-11-01
@@ -91,7 +99,8 @@ var ErrConflict = errors.New("another commit came first")
 
 // UncertainError says that a failure struck after the commit point may have
 // been reached: only reading the lake again, in a new process, tells whether
-// the commit stands.
+// the commit stands. The staged files are left where they are, and nobody may
+// remove them.
 type UncertainError struct{ Err error }
 
 func (e *UncertainError) Error() string {
@@ -141,6 +150,26 @@ func (l *Lake) Commit(s *Staging, prepare func(*State) (*Draft, error)) (*Record
 			return nil, err
 		}
 	}
+	next, err := l.publish(r, b, state)
+	if err != nil {
+		var uncertain *UncertainError
+		if errors.As(err, &uncertain) && s != nil {
+			s.leave() // the commit may stand, and its files are in there
+		}
+		return nil, err
+	}
+	l.state, l.applied = next, next.Seq
+	if r.Seq%checkpointEvery == 0 {
+		l.saveCheckpoint(next)
+	}
+	if s != nil {
+		_ = s.Close() // what it still holds are replaced files; the next opener removes them otherwise
+	}
+	return r, nil
+}
+
+// publish writes the record and moves the files, and gives the state after it.
+func (l *Lake) publish(r *Record, b []byte, state *State) (*State, error) {
 	if err := l.writeRecord(r.Seq, b); err != nil {
 		return nil, err
 	}
@@ -151,14 +180,7 @@ func (l *Lake) Commit(s *Staging, prepare func(*State) (*Draft, error)) (*Record
 	if err := next.fold(r, hashHex(b)); err != nil {
 		return nil, &UncertainError{err}
 	}
-	l.state = next
-	if r.Seq%checkpointEvery == 0 {
-		l.saveCheckpoint(next)
-	}
-	if s != nil {
-		_ = s.Close() // what it still holds are replaced files; the next opener removes them otherwise
-	}
-	return r, nil
+	return next, nil
 }
 
 func position(s *State, sourceID string) int64 {
@@ -166,6 +188,19 @@ func position(s *State, sourceID string) int64 {
 		return src.Position
 	}
 	return 0
+}
+
+// check tells whether a staged file is there with its full length. A record
+// that names a file is for ever, so this comes before it.
+func (s *Staging) check(f Staged) error {
+	fi, err := os.Lstat(filepath.Join(s.Dir(), f.Name))
+	if err != nil {
+		return fmt.Errorf("commit to %s: %w", f.Folder, err)
+	}
+	if !fi.Mode().IsRegular() || fi.Size() != f.Bytes {
+		return fmt.Errorf("commit to %s: the staged file %s has %d bytes, not %d", f.Folder, f.Name, fi.Size(), f.Bytes)
+	}
+	return nil
 }
 
 // record numbers the draft's files. Files of folders to be exchanged are moved
@@ -188,6 +223,12 @@ func (l *Lake) record(s *Staging, state *State, d *Draft) (*Record, error) {
 		r.Staging = s.name
 	}
 	for _, f := range d.Add {
+		if _, both := d.Replace[f.Folder]; both {
+			return nil, fmt.Errorf("folder %s is both added to and exchanged", f.Folder)
+		}
+		if err := s.check(f); err != nil {
+			return nil, err
+		}
 		r.Add = append(r.Add, final(f))
 	}
 	folders := make([]string, 0, len(d.Replace))
@@ -205,6 +246,9 @@ func (l *Lake) record(s *Staging, state *State, d *Draft) (*Record, error) {
 		}
 		out := Folder{Path: folder}
 		for _, f := range files {
+			if err := s.check(f); err != nil {
+				return nil, err
+			}
 			f.Folder = folder
 			file := final(f)
 			file.Staged = file.Path
@@ -250,7 +294,7 @@ func renameNew(from, to string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system without it
 		if err = os.Link(from, to); err == nil {
-			err = os.Remove(from)
+			_ = os.Remove(from) // the new name counts, whatever becomes of the old one
 		}
 	}
 	if err != nil {
@@ -261,11 +305,14 @@ func renameNew(from, to string) error {
 
 // apply puts a committed record's files where users read them. It may be
 // called any number of times, and picks up wherever an earlier call stopped.
+// It syncs the folders even where nothing is left to move: whoever moved the
+// files may have died before. A file that is nowhere is left to its readers
+// and to verify, which name it; it must not keep the lake from going on.
 func (l *Lake) apply(r *Record) error {
 	dirty := map[string]bool{}
 	for _, f := range r.Add {
 		to := l.Path(f.Path)
-		if exists(to) {
+		if exists(to) || !exists(l.Path(path.Join(stagingDir, r.Staging, f.Staged))) {
 			dirty[path.Dir(f.Path)] = true
 			continue
 		}
@@ -303,6 +350,9 @@ func (l *Lake) exchange(r *Record, f Folder) error {
 		return nil
 	}
 	staged := l.Path(path.Join(stagingDir, r.Staging, f.Path))
+	if !exists(staged) {
+		return nil
+	}
 	if !exists(live) {
 		if err := makeFolder(l, path.Dir(f.Path)); err != nil {
 			return err
@@ -348,7 +398,11 @@ func (l *Lake) Recover() error {
 	defer unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, err := l.refresh(true); err != nil {
+	state, err := l.refresh(true)
+	if err != nil {
+		return err
+	}
+	if err := l.checkGap(state.Seq); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(l.Path(stagingDir))
@@ -368,6 +422,27 @@ func (l *Lake) Recover() error {
 		if err := os.RemoveAll(dir); err != nil {
 			return fmt.Errorf("clean up staging: %w", err)
 		}
+	}
+	return nil
+}
+
+// checkGap refuses a lake that has records after the last one that follows
+// on: going on from there would read again what they say was read.
+func (l *Lake) checkGap(seq int64) error {
+	entries, err := os.ReadDir(l.Path(commitsDir))
+	if err != nil {
+		return fmt.Errorf("list the commits: %w", err)
+	}
+	for i := len(entries) - 1; i >= 0; i-- {
+		var n int64
+		name := entries[i].Name()
+		if _, err := fmt.Sscanf(name, "%d.json", &n); err != nil || path.Base(recordName(n)) != name {
+			continue
+		}
+		if n > seq {
+			return fmt.Errorf("%s: commit %d is missing, and there is a commit %d; restore %s from a backup", l.root, seq+1, n, commitsDir)
+		}
+		break
 	}
 	return nil
 }

@@ -49,8 +49,9 @@ const seedName = "empty.parquet"
 type Lake struct {
 	root string
 
-	mu    sync.Mutex
-	state *State // the newest state read, never changed once handed out
+	mu      sync.Mutex
+	state   *State // the newest state read, never changed once handed out
+	applied int64  // the newest commit known to be finished and durable
 }
 
 // ErrNoLake is what Open wraps when there is no lake at the path.

@@ -235,6 +235,7 @@ func (l *Lake) refresh(complete bool) (*State, error) {
 	if r != nil {
 		s = s.clone()
 	}
+	appliedHere := false
 	for r != nil {
 		next, nextSum, err := l.readRecord(r.Seq + 1)
 		if err != nil {
@@ -247,6 +248,7 @@ func (l *Lake) refresh(complete bool) (*State, error) {
 				if err := l.apply(r); err != nil {
 					return nil, err
 				}
+				appliedHere = true
 			} else if !l.finished(r) {
 				break
 			}
@@ -256,8 +258,27 @@ func (l *Lake) refresh(complete bool) (*State, error) {
 		}
 		r, sum = next, nextSum
 	}
+	if complete && s.Seq > l.applied {
+		// What was found finished may not be durable: who moved the files may
+		// have died before syncing the folders.
+		if !appliedHere {
+			if err := l.applySeq(s.Seq); err != nil {
+				return nil, err
+			}
+		}
+		l.applied = s.Seq
+	}
 	l.state = s
 	return s, nil
+}
+
+// applySeq applies the record of that number, if it is there.
+func (l *Lake) applySeq(seq int64) error {
+	r, _, err := l.readRecord(seq)
+	if err != nil || r == nil {
+		return err
+	}
+	return l.apply(r)
 }
 
 func recordName(seq int64) string { return fmt.Sprintf("%s/%012d.json", commitsDir, seq) }

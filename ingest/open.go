@@ -1,0 +1,282 @@
+package ingest
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"pixledger/schemas/lake"
+)
+
+// openRegular opens a log file for reading. What is no regular file is
+// refused before it is opened, because opening a pipe or a device can wait for
+// ever or do something.
+func openRegular(path string) (*os.File, os.FileInfo, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkRegular(path, fi); err != nil {
+		return nil, nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	if fi, err = f.Stat(); err == nil {
+		err = checkRegular(path, fi)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return f, fi, nil
+}
+
+func checkRegular(path string, fi os.FileInfo) error {
+	kind := ""
+	switch m := fi.Mode(); {
+	case m.IsRegular():
+		return nil
+	case m.IsDir():
+		kind = "folder"
+	case m&os.ModeNamedPipe != 0:
+		kind = "named pipe"
+	case m&os.ModeSocket != 0:
+		kind = "socket"
+	case m&os.ModeDevice != 0:
+		kind = "device"
+	default:
+		kind = "special file"
+	}
+	return fmt.Errorf("%s: is a %s; allowed: a log file (plain, .gz or .zst)", path, kind)
+}
+
+// inode gives a file's device and inode: a hint, never its identity.
+func inode(fi os.FileInfo) (device, ino uint64) {
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Dev), st.Ino //nolint:unconvert // Dev is narrower on some platforms
+	}
+	return 0, 0
+}
+
+// compression is how a file's bytes are packed.
+type compression string
+
+const (
+	plain      compression = ""
+	gzipped    compression = "gzip"
+	zstandard  compression = "zstd"
+	zstdWindow             = 128 << 20 // what the zstd tool allows without being asked
+)
+
+// detectCompression goes by the first bytes; the name counts only for a file
+// too short to have them.
+func detectCompression(f *os.File, name string) (compression, error) {
+	var magic [4]byte
+	n, err := f.ReadAt(magic[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return plain, fmt.Errorf("read %s: %w", name, err)
+	}
+	got := magic[:n]
+	switch {
+	case bytes.HasPrefix(got, []byte{0x1f, 0x8b}):
+		return gzipped, nil
+	case bytes.Equal(got, []byte{0x28, 0xb5, 0x2f, 0xfd}),
+		n == 4 && got[0]&0xf0 == 0x50 && bytes.Equal(got[1:], []byte{0x2a, 0x4d, 0x18}): // a skippable frame
+		return zstandard, nil
+	case strings.HasSuffix(name, ".gz") && bytes.HasPrefix([]byte{0x1f, 0x8b}, got):
+		return gzipped, nil
+	case strings.HasSuffix(name, ".zst") && bytes.HasPrefix([]byte{0x28, 0xb5, 0x2f, 0xfd}, got):
+		return zstandard, nil
+	}
+	return plain, nil
+}
+
+// DamagedError says that a compressed file is cut short or damaged. What is
+// complete before the damage was read.
+type DamagedError struct {
+	Path   string
+	Offset int64 // in the decompressed content, up to where lines were read
+	Left   int64 // packed bytes that were not read, at least
+	Err    error
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("%s: is cut short or damaged (%v): read up to offset %d of its content, left: what follows", e.Path, e.Err, e.Offset)
+}
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// stream is the content of a compressed file, read once from front to back.
+type stream struct {
+	file   *os.File
+	packed *counter
+	buf    *bufio.Reader
+	done   func()
+	off    int64
+	last   []byte // the bytes before off, at most lake.AnchorBytes
+	damage error  // what ended the content early
+}
+
+// counter counts the bytes that pass.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// openStream begins at the content's first byte. Closing the stream leaves the
+// file open.
+func openStream(f *os.File, how compression) (*stream, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	s := &stream{file: f, packed: &counter{r: f}, done: func() {}}
+	raw := bufio.NewReaderSize(s.packed, 256<<10)
+	var r io.Reader
+	switch how {
+	case gzipped:
+		z, err := gzip.NewReader(raw)
+		if err != nil {
+			s.damage = endOf(err)
+			r = bytes.NewReader(nil)
+			break
+		}
+		s.done = func() { _ = z.Close() }
+		r = z
+	case zstandard:
+		z, err := zstd.NewReader(raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow))
+		if err != nil {
+			return nil, err
+		}
+		s.done = z.Close
+		r = z
+		if fi, err := f.Stat(); err == nil && fi.Size() == 0 {
+			s.damage = io.ErrUnexpectedEOF
+		}
+	}
+	s.buf = bufio.NewReaderSize(r, sampleBytes)
+	return s, nil
+}
+
+func (s *stream) close() { s.done() }
+
+// endOf makes the end of a file that should not end there an error of its own.
+func endOf(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// peek gives the content's next bytes, at most sampleBytes, without moving on.
+func (s *stream) peek(n int) ([]byte, error) {
+	b, err := s.buf.Peek(n)
+	if err := s.ended(err); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return bytes.Clone(b), nil
+}
+
+// ended turns what is wrong with the packed bytes into the end of the content,
+// and remembers it; an error of the disk stays an error.
+func (s *stream) ended(err error) error {
+	var pe *os.PathError
+	if err == nil || errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	if errors.As(err, &pe) {
+		return err
+	}
+	if s.damage == nil {
+		s.damage = err
+	}
+	return io.EOF
+}
+
+// Read reads on.
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.buf.Read(p)
+	s.off += int64(n)
+	s.last = keepLast(s.last, p[:n])
+	return n, s.ended(err)
+}
+
+// keepLast gives the last bytes of last followed by more, in last's place.
+func keepLast(last, more []byte) []byte {
+	if len(more) >= lake.AnchorBytes {
+		return append(last[:0], more[len(more)-lake.AnchorBytes:]...)
+	}
+	if over := len(last) + len(more) - lake.AnchorBytes; over > 0 {
+		last = last[:copy(last, last[over:])]
+	}
+	return append(last, more...)
+}
+
+// anchors reads on up to the positions, which are in order, and gives what
+// stands before each that the content reaches.
+func (s *stream) anchors(positions []int64) (map[int64]lake.Print, error) {
+	out := map[int64]lake.Print{}
+	buf := make([]byte, 64<<10)
+	for _, pos := range positions {
+		for s.off < pos {
+			n, err := s.Read(buf[:min(int64(len(buf)), pos-s.off)])
+			if n == 0 && err != nil {
+				if errors.Is(err, io.EOF) {
+					return out, nil
+				}
+				return nil, err
+			}
+		}
+		out[pos] = lake.PrintOf(s.last)
+	}
+	return out, nil
+}
+
+// plainFile is the content of a file that is not compressed.
+type plainFile struct {
+	file *os.File
+	size int64
+}
+
+func (p plainFile) head() ([]byte, error) { return readAt(p.file, 0, min(p.size, lake.HeadBytes)) }
+
+func (p plainFile) anchors(positions []int64) (map[int64]lake.Print, error) {
+	out := map[int64]lake.Print{}
+	for _, pos := range positions {
+		if pos > p.size {
+			break
+		}
+		from := max(0, pos-lake.AnchorBytes)
+		b, err := readAt(p.file, from, pos-from)
+		if err != nil {
+			return nil, err
+		}
+		if int64(len(b)) == pos-from {
+			out[pos] = lake.PrintOf(b)
+		}
+	}
+	return out, nil
+}
+
+// readAt reads n bytes, or fewer where the file ends before.
+func readAt(f io.ReaderAt, from, n int64) ([]byte, error) {
+	b := make([]byte, n)
+	got, err := f.ReadAt(b, from)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return b[:got], nil
+}

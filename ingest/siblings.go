@@ -1,0 +1,153 @@
+package ingest
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// rotation is what rotation puts into a log's name: a number or a date.
+const rotation = `[._-][0-9]+(?:[-_.:T]?[0-9]+)*Z?`
+
+const packed = `(?:\.gz|\.zst)?`
+
+// paths lists the files that the source's path names, in order. A path without
+// a glob's signs is itself, whether there is a file or not.
+func (s *Source) paths() ([]string, error) {
+	if !isGlob(s.Path) {
+		return []string{filepath.Clean(s.Path)}, nil
+	}
+	found, err := filepath.Glob(s.Path)
+	if err != nil {
+		return nil, fmt.Errorf("source %s: path %q: %w", s.Name, s.Path, err)
+	}
+	return found, nil
+}
+
+func isGlob(p string) bool { return strings.ContainsAny(p, `*?[\`) }
+
+// isLog tells whether the path is the source's log itself.
+func (s *Source) isLog(path string) bool {
+	if !isGlob(s.Path) {
+		return samePath(s.Path, path)
+	}
+	ok, err := filepath.Match(absolute(s.Path), absolute(path))
+	return err == nil && ok
+}
+
+// isRotated tells whether the path is one of the source's rotated files, of
+// the log at the given path.
+func (s *Source) isRotated(log, path string) bool {
+	if s.Rotated != "" {
+		ok, err := filepath.Match(absolute(s.rotatedGlob(log)), absolute(path))
+		return err == nil && ok
+	}
+	if filepath.Dir(absolute(log)) != filepath.Dir(absolute(path)) {
+		return false
+	}
+	return rotatedName(filepath.Base(log)).MatchString(filepath.Base(path))
+}
+
+func (s *Source) rotatedGlob(log string) string {
+	if filepath.IsAbs(s.Rotated) {
+		return s.Rotated
+	}
+	return filepath.Join(filepath.Dir(log), s.Rotated)
+}
+
+// rotatedName matches what rotation makes of a log's name: access.log.1,
+// access.log-20261101.gz, access-2026-11-01.log.
+func rotatedName(base string) *regexp.Regexp {
+	ext := filepath.Ext(base)
+	stem := strings.TrimSuffix(base, ext)
+	return regexp.MustCompile(`^(?:` + regexp.QuoteMeta(base) + rotation + packed +
+		`|` + regexp.QuoteMeta(stem) + rotation + regexp.QuoteMeta(ext) + packed +
+		`|` + regexp.QuoteMeta(base) + `\.(?:gz|zst))$`)
+}
+
+// rotated lists the rotated files beside one log of the source, oldest first.
+// A log of any of the sources is none.
+func (s *Source) rotated(log string, all []Source) ([]string, error) {
+	dir := filepath.Dir(log)
+	var names []string
+	if s.Rotated != "" {
+		found, err := filepath.Glob(s.rotatedGlob(log))
+		if err != nil {
+			return nil, fmt.Errorf("source %s: rotated %q: %w", s.Name, s.Rotated, err)
+		}
+		names = found
+	} else {
+		entries, err := os.ReadDir(dir)
+		if os.IsNotExist(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		name := rotatedName(filepath.Base(log))
+		for _, e := range entries {
+			if name.MatchString(e.Name()) {
+				names = append(names, filepath.Join(dir, e.Name()))
+			}
+		}
+	}
+	type file struct {
+		path  string
+		mtime int64
+	}
+	var files []file
+	for _, p := range names {
+		if samePath(p, log) || slices.ContainsFunc(all, func(o Source) bool { return o.isLog(p) }) {
+			continue
+		}
+		fi, err := os.Stat(p)
+		if err != nil || !fi.Mode().IsRegular() {
+			continue // gone already, or none of ours
+		}
+		files = append(files, file{p, fi.ModTime().UnixNano()})
+	}
+	slices.SortFunc(files, func(a, b file) int {
+		return cmp.Or(cmp.Compare(a.mtime, b.mtime), strings.Compare(b.path, a.path))
+	})
+	out := make([]string, len(files))
+	for i, f := range files {
+		out[i] = f.path
+	}
+	return out, nil
+}
+
+// sourceOf finds the source that a file belongs to: whose log it is, else whose
+// rotated file; nil where there is none.
+func sourceOf(sources []Source, path string) *Source {
+	for i := range sources {
+		if sources[i].isLog(path) {
+			return &sources[i]
+		}
+	}
+	for i := range sources {
+		logs, err := sources[i].paths()
+		if err != nil {
+			continue
+		}
+		for _, log := range logs {
+			if sources[i].isRotated(log, path) {
+				return &sources[i]
+			}
+		}
+	}
+	return nil
+}
+
+func absolute(p string) string {
+	a, err := filepath.Abs(p)
+	if err != nil {
+		return filepath.Clean(p)
+	}
+	return a
+}
+
+func samePath(a, b string) bool { return absolute(a) == absolute(b) }

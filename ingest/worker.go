@@ -1,0 +1,170 @@
+package ingest
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"pixledger/ingest/decode"
+	"pixledger/ingest/parse"
+	"pixledger/ingest/segment"
+	"pixledger/schemas/lake"
+)
+
+// decoding says how the lines of one file are read. Workers make their own
+// format and decoder from it.
+type decoding struct {
+	format  string
+	options decode.Options
+	maxLine int64
+	// headers are the format's header lines at the file's beginning. Where
+	// there are any, the lines after them mean what the last header says, and
+	// are read one after another.
+	headers [][]byte
+}
+
+// sampleBytes is how much of a file's beginning is looked at to recognise its
+// format.
+const sampleBytes = 64 << 10
+
+// newDecoding finds out how a file of that source, which may be nil, is read.
+// sample is the file's beginning.
+func newDecoding(opts Options, src *Source, sample []byte) (*decoding, error) {
+	d := &decoding{options: opts.Privacy, maxLine: opts.MaxLine, format: opts.Format}
+	if src != nil {
+		d.format = cmp.Or(d.format, src.Format)
+		d.options.UserParam, d.options.From = src.UserID.Param, src.From
+	}
+	if d.format == "" {
+		f, err := parse.Detect(sample)
+		if err != nil {
+			return nil, fmt.Errorf("%w; name the format with --format, or on its source", err)
+		}
+		d.format = f.Name()
+	}
+	f, err := parse.Lookup(d.format)
+	if err != nil {
+		return nil, err
+	}
+	for line := range bytes.Lines(sample) {
+		if bytes.HasSuffix(line, []byte{'\n'}) && f.Header(parse.TrimLineEnd(line)) {
+			d.headers = append(d.headers, bytes.Clone(parse.TrimLineEnd(line)))
+		}
+	}
+	_, err = decode.New(d.options)
+	return d, err
+}
+
+// worker decodes blocks into a batch of its own.
+type worker struct {
+	batch  *segment.Batch
+	own    chan task // blocks that it alone may take
+	files  map[*reading]*fileLines
+	pieces []piece
+}
+
+// fileLines is a file as one worker reads it.
+type fileLines struct {
+	source *segment.Source
+	end    int64 // of the last block
+}
+
+// piece is a part of a file that one worker reads without a gap. It has a
+// source of its own in the batch, so that its first and last times are known.
+type piece struct {
+	r      *reading
+	source *segment.Source
+	start  int64
+}
+
+func newWorker(dir string, number int, now time.Time) *worker {
+	return &worker{
+		batch: segment.New(dir, segment.Options{Prefix: fmt.Sprintf("w%d-", number), Now: now}),
+		own:   make(chan task),
+		files: map[*reading]*fileLines{},
+	}
+}
+
+// decode takes a block's lines into the batch.
+func (w *worker) decode(t task) error {
+	src, err := w.source(t)
+	if err != nil {
+		return err
+	}
+	w.batch.SetNow(t.now)
+	src.Head = t.block.head
+	b := &t.block
+	if b.tooLong > 0 {
+		return w.batch.Reject(src, b.start, b.tooLong, b.data, decode.TooLong)
+	}
+	longest := int(t.r.decoding.maxLine)
+	return b.eachLine(func(offset int64, line []byte) error {
+		if len(line) > longest {
+			if line = parse.TrimLineEnd(line); len(line) > longest {
+				return w.batch.Reject(src, offset, int64(len(line)), line[:min(len(line), rawBytes)], decode.TooLong)
+			}
+		}
+		return w.batch.Append(src, offset, line)
+	})
+}
+
+// source gives the source of the piece that the block belongs to.
+func (w *worker) source(t task) (*segment.Source, error) {
+	f := w.files[t.r]
+	switch {
+	case f == nil:
+		d := t.r.decoding
+		format, err := parse.Lookup(d.format)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range d.headers {
+			format.Header(h)
+		}
+		decoder, err := decode.New(d.options)
+		if err != nil {
+			return nil, err
+		}
+		f = &fileLines{source: &segment.Source{ID: t.r.id, Edge: t.r.edge, Format: format, Decoder: decoder}}
+		w.files[t.r] = f
+		w.pieces = append(w.pieces, piece{t.r, f.source, t.block.start})
+	case f.end != t.block.start:
+		next := *f.source
+		f.source = &next
+		w.pieces = append(w.pieces, piece{t.r, f.source, t.block.start})
+	}
+	f.end = t.block.end
+	return f.source, nil
+}
+
+// clocks gives the time of each file's last line, and adds to its account the
+// steps back in time from one piece of it to the next, whoever read them.
+func clocks(workers []*worker, days map[string]map[string]*lake.Counts) map[*reading]int64 {
+	type timed struct {
+		piece
+		first, last int64
+	}
+	var all []timed
+	for _, w := range workers {
+		for _, p := range w.pieces {
+			if first, last, ok := w.batch.Times(p.source); ok {
+				all = append(all, timed{p, first, last})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b timed) int { return cmp.Compare(a.start, b.start) })
+	ends := map[*reading]int64{}
+	for _, p := range all {
+		before, ok := ends[p.r]
+		if !ok {
+			before, ok = p.r.lastTime, p.r.timed
+		}
+		ends[p.r] = p.last
+		if c := days[p.r.id][time.UnixMicro(p.first).UTC().Format(time.DateOnly)]; ok && c != nil {
+			c.MaxSkewMicros = max(c.MaxSkewMicros, before-p.first)
+		}
+	}
+	return ends
+}

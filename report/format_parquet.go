@@ -99,7 +99,8 @@ func (t *Type) arrow() arrow.DataType {
 	case KindTime:
 		return &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
 	case KindTimestamp:
-		return &arrow.TimestampType{Unit: arrow.Microsecond}
+		// A local time: the writer takes any zone but "" and UTC for one.
+		return &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "local"}
 	case KindDate:
 		return arrow.FixedWidthTypes.Date32
 	case KindList:

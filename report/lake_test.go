@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,26 +27,27 @@ import (
 // where the column is required.
 type fields map[string]any
 
+// now is when the tests ask.
+var now = at("2026-11-13T06:00:00Z")
+
 // testLake is a lake in a folder, filled by hand.
 type testLake struct {
 	*lake.Lake
 	t   testing.TB
 	cat *schemas.Catalog
-	now time.Time
 }
 
 func newLake(t testing.TB, cat *schemas.Catalog) *testLake {
 	t.Helper()
-	now := at("2026-11-13T06:00:00Z")
 	l, err := lake.OpenOrCreate(filepath.Join(t.TempDir(), "lake"), now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &testLake{l, t, cat, now}
+	return &testLake{l, t, cat}
 }
 
 func (l *testLake) open() (*lakedb.DB, error) {
-	return lakedb.Open(context.Background(), l.Lake, l.cat, lakedb.Options{Memory: "1GB", Threads: 2, TempDir: l.t.TempDir(), TempSize: "1GB", Now: l.now})
+	return lakedb.Open(context.Background(), l.Lake, l.cat, lakedb.Options{Memory: "1GB", Threads: 2, TempDir: l.t.TempDir(), TempSize: "1GB", Now: now})
 }
 
 // put commits rows, each to the folder of its time.
@@ -67,7 +67,7 @@ func (l *testLake) put(ds schemas.Dataset, typ schemas.EventType, timeColumn str
 		}
 		folders[folder] = append(folders[folder], r)
 	}
-	draft := &lake.Draft{Kind: "ingest", At: l.now}
+	draft := &lake.Draft{Kind: "ingest", At: now}
 	for folder, rows := range folders {
 		draft.Add = append(draft.Add, l.write(staging, ds, folder, rows))
 	}
@@ -153,34 +153,43 @@ func at(s string) time.Time {
 	return t
 }
 
-// report runs a report on the lake as it is.
-func (l *testLake) report(name string, p Params, f Format) string {
-	l.t.Helper()
-	out, err := l.tryReport(name, p, f)
+// opened gives a database over the lake as it is now.
+func (l *testLake) opened(t testing.TB) *lakedb.DB {
+	t.Helper()
+	db, err := l.open()
 	if err != nil {
-		l.t.Fatalf("report %s: %v", name, err)
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// run gives a report at the tests' time.
+func run(t testing.TB, db *lakedb.DB, name string, p Params, f Format) string {
+	t.Helper()
+	if p.Now.IsZero() {
+		p.Now = now
+	}
+	var out bytes.Buffer
+	if err := Run(context.Background(), db, name, p, &out, f); err != nil {
+		t.Fatalf("report %s %+v: %v", name, p, err)
+	}
+	return out.String()
+}
+
+// ask gives a query's result, or why there is none.
+func ask(db *lakedb.DB, sql string, f Format) (string, error) {
+	var out bytes.Buffer
+	err := Query(context.Background(), db, sql, &out, f)
+	return out.String(), err
+}
+
+// mustAsk gives a query's result.
+func mustAsk(t testing.TB, db *lakedb.DB, sql string, f Format) string {
+	t.Helper()
+	out, err := ask(db, sql, f)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
 	}
 	return out
 }
-
-func (l *testLake) tryReport(name string, p Params, f Format) (string, error) {
-	if p.Now.IsZero() {
-		p.Now = l.now
-	}
-	var out bytes.Buffer
-	err := WithLake(context.Background(), l.open, &out, func(db *lakedb.DB, w io.Writer) error {
-		return Run(context.Background(), db, name, p, w, f)
-	})
-	return out.String(), err
-}
-
-func (l *testLake) query(sql string, f Format) (string, error) {
-	var out bytes.Buffer
-	err := WithLake(context.Background(), l.open, &out, func(db *lakedb.DB, w io.Writer) error {
-		return Query(context.Background(), db, sql, w, f)
-	})
-	return out.String(), err
-}
-
-// with is the lake for a subtest.
-func (l *testLake) with(t testing.TB) *testLake { return &testLake{l.Lake, t, l.cat, l.now} }

@@ -42,11 +42,11 @@ func Query(ctx context.Context, db *lakedb.DB, statement string, w io.Writer, f 
 	if err != nil {
 		return err
 	}
-	statement, args, documents, err := withDocumentsAsText(ctx, conn, statement)
+	statement, documents, err := withDocumentsAsText(ctx, conn, statement)
 	if err != nil {
 		return err
 	}
-	if err := stream(ctx, conn, statement, args, &plain{out: out, documents: documents}); err != nil {
+	if err := stream(ctx, conn, statement, &plain{out: out, documents: documents}); err != nil {
 		return err
 	}
 	return out.Close()
@@ -221,24 +221,31 @@ func judgeTree(node any) error {
 }
 
 // withDocumentsAsText rewrites a statement whose result has JSON columns, so
-// that they come as text: the driver would decode them and round their numbers.
-func withDocumentsAsText(ctx context.Context, conn *sql.Conn, statement string) (string, []driver.NamedValue, []string, error) {
+// that they come as text: the driver would decode them and round their
+// numbers. The statement stands in the new one as a literal, because the types
+// of a result are not known while a parameter is not.
+func withDocumentsAsText(ctx context.Context, conn *sql.Conn, statement string) (string, []string, error) {
 	columns, err := columnsOf(ctx, conn, statement)
 	if err != nil {
-		return "", nil, nil, err
+		return "", nil, err
 	}
 	var names, casts []string
 	for _, c := range columns {
 		if c.Type.holdsJSON() {
 			name := `"` + strings.ReplaceAll(c.Name, `"`, `""`) + `"`
 			names = append(names, c.Name)
-			casts = append(casts, "CAST(to_json("+name+") AS VARCHAR) AS "+name)
+			cast := "CAST(to_json(" + name + ") AS VARCHAR) AS " + name
+			if c.Type.Kind == KindJSON { // as it stands: to_json would write its numbers anew
+				cast = "CAST(" + name + " AS VARCHAR) AS " + name
+			}
+			casts = append(casts, cast)
 		}
 	}
 	if len(casts) == 0 {
-		return statement, nil, nil, nil
+		return statement, nil, nil
 	}
-	return "SELECT * REPLACE (" + strings.Join(casts, ", ") + ") FROM query($1)", []driver.NamedValue{{Ordinal: 1, Value: statement}}, names, nil
+	literal := "'" + strings.ReplaceAll(statement, "'", "''") + "'"
+	return "SELECT * REPLACE (" + strings.Join(casts, ", ") + ") FROM query(" + literal + ")", names, nil
 }
 
 func columnsOf(ctx context.Context, conn *sql.Conn, statement string) (columns []Column, err error) {

@@ -95,7 +95,7 @@ func filled(t testing.TB) *testLake {
 }
 
 func TestReportsGolden(t *testing.T) {
-	l := filled(t)
+	db := filled(t).opened(t)
 	for name, c := range map[string]struct {
 		report string
 		p      Params
@@ -120,6 +120,6 @@ func TestReportsGolden(t *testing.T) {
 		"analytics_filter_pixel.csv": {"advertiser_analytics", Params{Filters: []string{"pixel_id=9012", "pixel_id=9013"}, By: []string{"advertiser_id"}}, CSV},
 		"analytics_filter_null.csv":  {"advertiser_analytics", Params{Filters: []string{"advertiser_id="}}, CSV},
 	} {
-		t.Run(name, func(t *testing.T) { golden(t, name, l.with(t).report(c.report, c.p, c.f)) })
+		t.Run(name, func(t *testing.T) { golden(t, name, run(t, db, c.report, c.p, c.f)) })
 	}
 }

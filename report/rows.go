@@ -83,7 +83,7 @@ type sink interface {
 }
 
 // stream runs one statement on the connection and hands its rows on.
-func stream(ctx context.Context, conn *sql.Conn, statement string, args []driver.NamedValue, to sink) error {
+func stream(ctx context.Context, conn *sql.Conn, statement string, to sink) error {
 	return conn.Raw(func(c any) (err error) {
 		prepared, err := c.(driver.ConnPrepareContext).PrepareContext(ctx, statement)
 		if err != nil {
@@ -91,14 +91,11 @@ func stream(ctx context.Context, conn *sql.Conn, statement string, args []driver
 		}
 		stmt := prepared.(*duckdb.Stmt)
 		defer func() { err = errors.Join(err, stmt.Close()) }()
-		if n := stmt.NumInput(); n != len(args) {
-			return fmt.Errorf("the statement has %d parameters, and %d values are given", n, len(args))
-		}
 		columns, err := resultColumns(stmt)
 		if err != nil {
 			return err
 		}
-		rows, err := stmt.QueryContext(ctx, args)
+		rows, err := stmt.QueryContext(ctx, nil)
 		if err != nil {
 			return err
 		}

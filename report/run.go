@@ -47,7 +47,7 @@ func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer,
 		return err
 	}
 	s := &shown{names: pl.show, out: out, zones: zones}
-	if err := stream(ctx, conn, pl.def.sql, nil, s); err != nil {
+	if err := stream(ctx, conn, pl.def.sql, s); err != nil {
 		return fmt.Errorf("report %s: %w", name, err)
 	}
 	return out.Close()

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -73,8 +74,9 @@ func doubleText(f float64) string {
 
 // The values that DuckDB takes for infinite times and dates.
 const (
-	infiniteMicros = math.MaxInt64
-	infiniteYear   = 5_881_580
+	infiniteMicros    = math.MaxInt64
+	infiniteYear      = 5_881_580
+	minusInfiniteYear = -5_877_641
 )
 
 func timeText(t time.Time, zone *time.Location) string {
@@ -96,7 +98,7 @@ func dateText(t time.Time) string {
 	switch {
 	case t.Year() >= infiniteYear:
 		return "infinity"
-	case t.Year() <= -infiniteYear+3:
+	case t.Year() <= minusInfiniteYear:
 		return "-infinity"
 	}
 	return yearText(t.Year()) + t.Format("-01-02")
@@ -129,7 +131,10 @@ func (t *Type) appendJSON(b []byte, v any, zone *time.Location, exact bool) []by
 			return append(b, doubleText(f)...)
 		}
 	case KindJSON:
-		return append(b, v.(string)...)
+		var one bytes.Buffer // one line, for ndjson
+		if json.Compact(&one, []byte(v.(string))) == nil {
+			return append(b, one.Bytes()...)
+		}
 	case KindList:
 		b = append(b, '[')
 		for i, e := range v.([]any) {

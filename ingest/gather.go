@@ -225,7 +225,7 @@ func (g *gatherer) commit() (done []committed, rec *lake.Record, err error) {
 	}
 	draft := &lake.Draft{Kind: "ingest", At: g.opts.Now()}
 	days := map[string]map[string]*lake.Counts{}
-	users := map[string]int64{}
+	users, lines := map[string]int64{}, map[string]int64{}
 	for _, w := range g.workers {
 		res, err := w.batch.Finish()
 		if err != nil {
@@ -238,6 +238,9 @@ func (g *gatherer) commit() (done []committed, rec *lake.Record, err error) {
 			days[id] = lake.AddDays(days[id], a.Days)
 			users[id] += a.Users
 		}
+		for id, n := range w.lines {
+			lines[id] += n
+		}
 	}
 	times := clocks(g.workers, days)
 	for _, id := range g.order {
@@ -245,7 +248,7 @@ func (g *gatherer) commit() (done []committed, rec *lake.Record, err error) {
 		rng := lake.Range{
 			SourceID: id, Edge: s.r.edge, Name: s.r.path, Start: s.start, End: s.end,
 			Head: lake.PrintOf(s.head), Anchor: lake.PrintOf(s.last), HeadLines: lake.HeadLinesOf(s.head),
-			Device: s.r.device, Inode: s.r.inode, Days: days[id],
+			Device: s.r.device, Inode: s.r.inode, Total: lines[id], Days: days[id],
 		}
 		if rng.Lines() == 0 {
 			continue

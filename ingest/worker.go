@@ -63,6 +63,7 @@ type worker struct {
 	own    chan task // blocks that it alone may take
 	files  map[*reading]*fileLines
 	pieces []piece
+	lines  map[string]int64 // read, by source id
 }
 
 // fileLines is a file as one worker reads it.
@@ -84,6 +85,7 @@ func newWorker(dir string, number int, now time.Time) *worker {
 		batch: segment.New(dir, segment.Options{Prefix: fmt.Sprintf("w%d-", number), Now: now}),
 		own:   make(chan task),
 		files: map[*reading]*fileLines{},
+		lines: map[string]int64{},
 	}
 }
 
@@ -94,6 +96,8 @@ func (w *worker) decode(t task) error {
 		return err
 	}
 	w.batch.SetNow(t.now)
+	before := w.batch.Lines()
+	defer func() { w.lines[t.r.id] += w.batch.Lines() - before }()
 	src.Head = t.block.head
 	b := &t.block
 	if b.tooLong > 0 {

@@ -79,6 +79,9 @@ type Range struct {
 	// Device and Inode are hints for following on; identity is content.
 	Device uint64 `json:"device,omitempty"`
 	Inode  uint64 `json:"inode,omitempty"`
+	// Total is the number of lines of the range, counted as they were read:
+	// what the account must add up to. Blank and header lines are none.
+	Total int64 `json:"lines"`
 	// Days is the account of the lines by day (YYYY-MM-DD, UTC): of the event,
 	// or of the line's readable time, else of reading.
 	Days map[string]*Counts `json:"days,omitempty"`

@@ -57,7 +57,19 @@ func network() *schemas.Catalog {
 	}
 }
 
-// filled is the network's first days.
+// filled is the network's first days. What they add up to, by hand:
+//
+//	advertiser 7: imps i1 i2 i3 (i4 is a bot's, i5 denied), click c1:
+//	  ctr 1/3; media cost 0.001 + 0.002 + 0 + 0.1 = 0.103; v1 (a click's) and
+//	  v2 (a view's): 12.5 + 2 = 14.5, profit 14.397; ecpm 14500/3, ecpc 14.5/1,
+//	  ecpa 14.5/2; convs per million 2,000,000/3 = 666666.666667
+//	advertiser 8: imp i7 at 0.25 dollars, v3 for 3.333333 euros: no profit
+//	nobody: i6, of a tracker that is not in the catalog, at 0.5: profit -0.5
+//	all: 5 imps, 1 click, 3 conversions, media cost 0.853; booked revenue is of
+//	  two currencies, so there is none
+//
+// In New York the hour from 01:00 comes twice on 1 November: i2 is in the
+// first, i3 and c1 are in the second. In Kolkata that day begins at 18:30.
 func filled(t testing.TB) *testLake {
 	l := newLake(t, network())
 	imp := func(id, when string, tracker int, more fields) fields {
@@ -91,6 +103,11 @@ func filled(t testing.TB) *testLake {
 			"touch_time": at("2026-11-02T11:00:00Z"), "tracker_id": 4000, "line_item_id": 9007199254740993, "publisher_id": 31, "booked_revenue": "3.333333", "currency": "EUR"},
 		fields{"conversion_id": "v4", "conversion_time": at("2026-11-02T13:00:00Z"), "pixel_id": 9012, "advertiser_id": 7, "outcome": "unattributed", "reason": "no_touch"},
 	)
+	l.put(schemas.Events, schemas.Conversion, "event_time",
+		fields{"event_id": "v1", "event_time": at("2026-11-01T07:00:00Z"), "pixel_id": 9012, "referer": "https://shop.example/ok?a=1,2", "host": "px.example", "consent": "unknown"},
+		fields{"event_id": "v4", "event_time": at("2026-11-02T13:00:00Z"), "pixel_id": 9012, "host": "px.example", "consent": "unknown"},
+		fields{"event_id": "v5", "event_time": at("2026-11-02T14:00:00Z"), "pixel_code": "kasse", "order_id": "X", "value": "1", "value_text": "1", "server_side": true, "consent": "unknown"},
+	)
 	return l
 }
 
@@ -118,6 +135,8 @@ func TestReportsGolden(t *testing.T) {
 		"analytics_nothing_by.csv":   {"advertiser_analytics", Params{Range: "last_hour", By: []string{"line_item_id"}}, CSV},
 		"analytics_nothing_by.json":  {"advertiser_analytics", Params{Range: "last_hour", By: []string{"line_item_id"}}, JSON},
 		"analytics_filter_pixel.csv": {"advertiser_analytics", Params{Filters: []string{"pixel_id=9012", "pixel_id=9013"}, By: []string{"advertiser_id"}}, CSV},
+		"unattributed.csv":           {"unattributed", Params{}, CSV},
+		"pixel_feed.csv":             {"pixel_feed", Params{TimeZone: "Asia/Kolkata"}, CSV},
 		"analytics_filter_null.csv":  {"advertiser_analytics", Params{Filters: []string{"advertiser_id="}}, CSV},
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, name, run(t, db, c.report, c.p, c.f)) })

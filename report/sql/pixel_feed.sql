@@ -1,0 +1,86 @@
+-- @report pixel_feed
+-- @doc One row for each conversion event, attributed or not, in the order of their times. One that attribution has not reached yet has no outcome, and its pixel is the id that was sent. One whose event retention has erased keeps its decision, without referer and host.
+-- @column conversion_id VARCHAR: event_id of the conversion
+-- @column conversion_time TIMESTAMP WITH TIME ZONE: event_time of the conversion
+-- @column pixel_id BIGINT: the pixel, a code resolved
+-- @column advertiser_id BIGINT: the pixel's advertiser
+-- @column user_id VARCHAR: the conversion's user
+-- @column order_id VARCHAR: the conversion's order
+-- @column value DECIMAL(18,6): the advertiser's own figure
+-- @column other VARCHAR: external data
+-- @column server_side BOOLEAN: sent by the advertiser's server
+-- @column outcome VARCHAR: attributed or unattributed; null before attribution
+-- @column reason VARCHAR: the step that failed; null when attributed
+-- @column conversion_type VARCHAR: post_click or post_view, by the winning touch
+-- @column touch_id VARCHAR: event_id of the winning touch
+-- @column touch_time TIMESTAMP WITH TIME ZONE: event_time of the winning touch
+-- @column tracker_id BIGINT: the winning touch's tracker
+-- @column line_item_id BIGINT: the tracker's line item
+-- @column creative_id BIGINT: the tracker's creative
+-- @column publisher_id BIGINT: the tracker's publisher
+-- @column booked_revenue DECIMAL(18,6): static revenue in force at conversion_time; 0 unless attributed
+-- @column currency VARCHAR: the pixel's advertiser's; null unless attributed
+-- @column rate_missing BOOLEAN: attributed, but no rate was in force
+-- @column referer VARCHAR: the page, as the browser told it
+-- @column host VARCHAR: host name of the edge that was asked
+-- @column pixel_name VARCHAR: the pixel's name
+-- @filter conversion_id pixel_id advertiser_id order_id outcome reason conversion_type line_item_id currency
+WITH decided AS (
+    SELECT *
+    FROM attributions
+    WHERE near_range(conversion_time, date)
+),
+fired AS (
+    SELECT *
+    FROM conversions
+    WHERE near_range(event_time, date)
+),
+feed AS (
+    SELECT
+        coalesce(d.conversion_id, f.event_id) AS conversion_id,
+        coalesce(d.conversion_time, f.event_time) AS conversion_time,
+        CASE WHEN d.conversion_id IS NULL THEN f.pixel_id ELSE d.pixel_id END AS pixel_id,
+        d.advertiser_id,
+        CASE WHEN d.conversion_id IS NULL THEN f.user_id ELSE d.user_id END AS user_id,
+        CASE WHEN d.conversion_id IS NULL THEN f.order_id ELSE d.order_id END AS order_id,
+        CASE WHEN d.conversion_id IS NULL THEN f.value ELSE d.value END AS value,
+        CASE WHEN d.conversion_id IS NULL THEN f.other ELSE d.other END AS other,
+        coalesce(d.server_side, f.server_side) AS server_side,
+        d.outcome,
+        d.reason,
+        d.conversion_type,
+        d.touch_id,
+        d.touch_time,
+        d.tracker_id,
+        d.line_item_id,
+        d.creative_id,
+        d.publisher_id,
+        d.booked_revenue,
+        d.currency,
+        d.rate_missing,
+        f.referer,
+        f.host
+    FROM decided AS d
+    FULL JOIN fired AS f ON f.event_id = d.conversion_id
+)
+SELECT
+    f.*,
+    p.name AS pixel_name,
+    s.zone
+FROM feed AS f
+LEFT JOIN pixels AS p ON p.id = f.pixel_id
+LEFT JOIN report_zones AS z ON z.advertiser_id = coalesce(f.advertiser_id, p.advertiser_id)
+JOIN report_spans AS s
+    ON s.zone = coalesce(z.zone, 0)
+    AND f.conversion_time >= s.first
+    AND f.conversion_time < s.until
+WHERE passes('conversion_id', f.conversion_id)
+    AND passes('pixel_id', f.pixel_id)
+    AND passes('advertiser_id', f.advertiser_id)
+    AND passes('order_id', f.order_id)
+    AND passes('outcome', f.outcome)
+    AND passes('reason', f.reason)
+    AND passes('conversion_type', f.conversion_type)
+    AND passes('line_item_id', f.line_item_id)
+    AND passes('currency', f.currency)
+ORDER BY f.conversion_time, f.conversion_id;

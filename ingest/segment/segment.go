@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"pixledger/ingest/decode"
 	"pixledger/ingest/parse"
@@ -221,6 +222,15 @@ func (b *Batch) reject(s *sourceState, offset, length int64, raw []byte, reason 
 	}
 	if len(raw) > rawBytes {
 		raw = raw[:rawBytes]
+		// Not the first bytes of a character that is cut.
+		for n := 1; n < utf8.UTFMax; n++ {
+			if last := raw[rawBytes-n]; utf8.RuneStart(last) {
+				if !utf8.FullRune(raw[rawBytes-n:]) {
+					raw = raw[:rawBytes-n]
+				}
+				break
+			}
+		}
 	}
 	g := p.group
 	before := g.bytes

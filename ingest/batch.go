@@ -286,10 +286,14 @@ type opened struct {
 }
 
 func (o *opened) close() {
+	o.closeStream()
+	_ = o.f.Close()
+}
+
+func (o *opened) closeStream() {
 	if o.stream != nil {
 		o.stream.close()
 	}
-	_ = o.f.Close()
 }
 
 // open opens a file and finds out what the lake knows of it.
@@ -298,7 +302,17 @@ func (b *batch) open(path string, state *lake.State) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
+	o, err := examine(f, fi, path, state)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return o, nil
+}
+
+// examine finds out what the lake knows of an open file.
+func examine(f *os.File, fi os.FileInfo, path string, state *lake.State) (*opened, error) {
 	o := &opened{f: f, fi: fi}
+	var err error
 	if o.how, err = detectCompression(f, path); err == nil {
 		var c content
 		if o.how == plain {
@@ -314,7 +328,7 @@ func (b *batch) open(path string, state *lake.State) (*opened, error) {
 		}
 	}
 	if err != nil {
-		o.close()
+		o.closeStream()
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return o, nil

@@ -194,6 +194,15 @@ func (b *blocks) rest() (block, bool) {
 	return out, true
 }
 
+// push hands out lines that were read by other means, from off on.
+func (b *blocks) push(data []byte) block {
+	out := block{data: data, start: b.off, end: b.off + int64(len(data))}
+	b.last = b.pass(b.off, b.last, data)
+	b.prints(&out)
+	b.off = out.end
+	return out
+}
+
 // pending is how many bytes after off were read without a line end.
 func (b *blocks) pending() int64 {
 	if b.skipping {

@@ -21,8 +21,9 @@ type reading struct {
 	decoding      *decoding
 	state         *lake.State // in which it was identified
 	isNew         bool
-	position      int64 // committed, as far as is known
-	report        *FileReport
+	position      int64       // committed, as far as is known
+	report        *FileReport // of a batch
+	gen           *generation // of a follower
 
 	// lastTime is the time of the last committed line, Unix microseconds,
 	// where timed.
@@ -45,7 +46,9 @@ type gatherer struct {
 	order   []string
 	lines   int64
 	bytes   int64
-	since   time.Time // when the first line came, by the machine's own clock
+	// carry keeps what was read of files without a line so far from commit to
+	// commit, for a follower that does not read it again.
+	carry bool
 
 	uncertain bool // whether the last commit stands; then nothing more is done
 
@@ -80,8 +83,9 @@ func (g *gatherer) add(r *reading, b block) error {
 		g.spans[r.id] = s
 		g.order = append(g.order, r.id)
 	}
+	s.r = r
 	err := g.failed()
-	if s.r != r || s.end != b.start {
+	if s.end != b.start {
 		err = fmt.Errorf("%s: lines from byte %d follow byte %d: %w", r.path, b.start, s.end, lake.ErrConflict)
 	}
 	if err == nil && g.staging == nil {
@@ -93,9 +97,6 @@ func (g *gatherer) add(r *reading, b block) error {
 		return err
 	}
 	s.end, s.head, s.last = b.end, b.head, b.last
-	if g.since.IsZero() {
-		g.since = time.Now()
-	}
 	g.lines += max(1, int64(bytes.Count(b.data, []byte{'\n'})))
 	g.bytes += int64(len(b.data))
 	t := task{r, b, g.opts.Now()}
@@ -199,8 +200,11 @@ func (g *gatherer) drop() {
 		}
 	}
 	g.staging, g.workers, g.spans, g.order = nil, nil, map[string]*span{}, nil
-	g.lines, g.bytes, g.since, g.err = 0, 0, time.Time{}, nil
+	g.lines, g.bytes, g.err = 0, 0, nil
 }
+
+// waits tells whether lines wait for a commit.
+func (g *gatherer) waits() bool { return g.staging != nil }
 
 // committed is what became of one file's lines in a commit.
 type committed struct {
@@ -218,7 +222,16 @@ func (g *gatherer) commit() (done []committed, rec *lake.Record, err error) {
 	if g.staging == nil {
 		return nil, nil, nil
 	}
-	defer g.drop()
+	var blank []*span // without a line
+	defer func() {
+		g.drop()
+		if g.carry && err == nil {
+			for _, s := range blank {
+				g.spans[s.r.id] = s
+				g.order = append(g.order, s.r.id)
+			}
+		}
+	}()
 	g.stop()
 	if err := g.failed(); err != nil {
 		return nil, nil, err
@@ -251,6 +264,7 @@ func (g *gatherer) commit() (done []committed, rec *lake.Record, err error) {
 			Device: s.r.device, Inode: s.r.inode, Total: lines[id], Days: days[id],
 		}
 		if rng.Lines() == 0 {
+			blank = append(blank, s)
 			continue
 		}
 		draft.Ranges = append(draft.Ranges, rng)

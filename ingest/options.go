@@ -59,6 +59,8 @@ type Options struct {
 	// would be read as.
 	Format string
 	Source string
+	// Stats, when not nil, is where a follower's state can be seen.
+	Stats *Stats
 	// Progress, when not nil, is told of bytes read, from one goroutine at a time.
 	Progress func(Progress)
 }

@@ -1,0 +1,507 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"pixledger/schemas/lake"
+)
+
+// timing is how often a follower looks, and how long it waits.
+type timing struct {
+	poll     time.Duration // between looks at a source's path
+	rescan   time.Duration // between looks for rotated files
+	stall    time.Duration // that a tail may be behind the file's end
+	grace    time.Duration // that a renamed file is watched closely for late lines
+	keep     time.Duration // that it stays open after its last change
+	keepGone time.Duration // the same of a deleted file, whose disk space it holds
+	yield    time.Duration // that a file is quiet before another with the same content may go on
+	retry    time.Duration // after a failure, at first
+	retryMax time.Duration
+}
+
+var defaultTiming = timing{
+	poll: 200 * time.Millisecond, rescan: time.Minute, stall: 500 * time.Millisecond,
+	grace: 5 * time.Second, keep: 10 * time.Minute, keepGone: time.Minute,
+	yield: time.Second, retry: time.Second, retryMax: 30 * time.Second,
+}
+
+// inodeKey tells open files apart. It is no identity: an inode is used again
+// once its file is gone and closed.
+type inodeKey struct{ device, inode uint64 }
+
+// closedFile is how a file stood when it was read to its end and closed.
+type closedFile struct {
+	size         int64
+	mtime, ctime int64
+}
+
+// A follower keeps reading the files of all sources. One goroutine a source
+// looks at its paths; one a file, the generation, reads it; and one gathers
+// their lines and commits. A file that was renamed goes on being read by its
+// generation, through the descriptor, while the file that is at the path now
+// has a generation of its own.
+//
+// What was read is checked to be of the same file before it is handed on, and
+// what was handed on but could not be committed is read again. What was
+// written between the last reading and a truncation is lost, and said to be.
+type follower struct {
+	opts   Options
+	timing timing
+	in     chan delivery
+	flush  chan struct{}
+	gather *gatherer // of the committing goroutine alone
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex
+	open    map[inodeKey]*generation
+	closed  map[inodeKey]closedFile
+	owners  map[string]*generation // who reads a source id now
+	claims  map[*generation][]byte // beginnings of files that have no commit yet
+	wanted  map[string]bool        // source ids that another file could go on with
+	slots   map[string]*slot       // by source name and path
+	sources map[string]*sourceStats
+}
+
+// slot is one path of a source.
+type slot struct {
+	src     *Source
+	path    string
+	gen     *generation // of the file at the path, as last seen
+	missing bool
+	trouble string // why it can't be read
+	rescan  bool   // look for rotated files now
+	scanned time.Time
+}
+
+// delivery is lines that a generation hands on.
+type delivery struct {
+	gen   *generation
+	epoch int64
+	r     *reading
+	block block
+}
+
+// Follow reads the sources and goes on reading them until the context ends;
+// then it commits what it has read and returns nil. It returns an error when
+// going on would not help, a *lake.UncertainError among them.
+func Follow(ctx context.Context, opts Options) error {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return err
+	}
+	return newFollower(opts, defaultTiming).run(ctx)
+}
+
+func newFollower(opts Options, t timing) *follower {
+	f := &follower{
+		opts: opts, timing: t, in: make(chan delivery), flush: make(chan struct{}, 1), gather: newGatherer(opts),
+		open: map[inodeKey]*generation{}, closed: map[inodeKey]closedFile{}, owners: map[string]*generation{},
+		claims: map[*generation][]byte{}, wanted: map[string]bool{}, slots: map[string]*slot{}, sources: map[string]*sourceStats{},
+	}
+	f.gather.carry = true
+	for i := range opts.Sources {
+		f.sources[opts.Sources[i].Name] = &sourceStats{}
+	}
+	if opts.Stats != nil {
+		opts.Stats.set(f)
+	}
+	return f
+}
+
+func (f *follower) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for i := range f.opts.Sources {
+		f.wg.Go(func() { f.watch(ctx, &f.opts.Sources[i]) })
+	}
+	stopped := make(chan struct{})
+	go func() { f.wg.Wait(); close(stopped) }()
+	err := f.commitLoop(ctx, stopped)
+	cancel()
+	<-stopped
+	f.gather.drop()
+	return err
+}
+
+// watch looks at a source's paths until the context ends.
+func (f *follower) watch(ctx context.Context, src *Source) {
+	for {
+		paths, err := src.paths()
+		if err != nil {
+			f.trouble(f.slot(src, src.Path), err)
+		}
+		for _, p := range paths {
+			f.look(ctx, src, p)
+		}
+		// Many paths are looked at less often, so that looking stays cheap.
+		wait := f.timing.poll * time.Duration(1+len(paths)/100)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (f *follower) slot(src *Source, path string) *slot {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	key := src.Name + "\x00" + path
+	s := f.slots[key]
+	if s == nil {
+		s = &slot{src: src, path: path}
+		f.slots[key] = s
+	}
+	return s
+}
+
+// look finds out which file is at the path now. When it is another than
+// before, the log was rotated: then rotated files that are not known are
+// looked for too.
+func (f *follower) look(ctx context.Context, src *Source, path string) {
+	s := f.slot(src, path)
+	fi, err := os.Stat(path)
+	f.mu.Lock()
+	s.missing = errors.Is(err, fs.ErrNotExist)
+	before, rescan := s.gen, s.rescan
+	s.rescan = false
+	f.mu.Unlock()
+	first := s.scanned.IsZero()
+	if first || rescan || time.Since(s.scanned) > f.timing.rescan {
+		f.rotated(ctx, s, first)
+	}
+	switch {
+	case s.missing:
+		return // it is waited for; the file that was there is read on
+	case err != nil:
+		f.trouble(s, err)
+		return
+	}
+	if f.nothingNew(before, fi) {
+		return
+	}
+	if before != nil && before.key != keyOf(fi) {
+		f.rotated(ctx, s, false)
+	}
+	gen, err := f.start(ctx, src, path)
+	f.trouble(s, err)
+	if err == nil {
+		f.mu.Lock()
+		s.gen = gen
+		f.mu.Unlock()
+	}
+}
+
+// trouble says once why a path can't be read, and once that it can again.
+func (f *follower) trouble(s *slot, err error) {
+	what := ""
+	if err != nil {
+		what = err.Error()
+	}
+	f.mu.Lock()
+	changed := s.trouble != what
+	s.trouble = what
+	f.mu.Unlock()
+	switch {
+	case !changed:
+	case err != nil:
+		f.opts.Log.Error("a log can't be read; it is tried again", "source", s.src.Name, "path", s.path, "error", err)
+	default:
+		f.opts.Log.Info("the log can be read again", "source", s.src.Name, "path", s.path)
+	}
+}
+
+// rotated starts reading the rotated files beside a log that are not being
+// read, oldest first; with wait, each before the next.
+func (f *follower) rotated(ctx context.Context, s *slot, wait bool) {
+	s.scanned = time.Now()
+	paths, err := s.src.rotated(s.path, f.opts.Sources)
+	if err != nil {
+		f.trouble(s, err)
+		return
+	}
+	for _, p := range paths {
+		gen, err := f.start(ctx, s.src, p)
+		if err != nil {
+			f.opts.Log.Warn("a rotated file can't be read", "source", s.src.Name, "path", p, "error", err)
+			continue
+		}
+		if wait && gen != nil {
+			select {
+			case <-gen.caughtUp:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// start begins reading the file at the path, and gives its generation: the one
+// that reads the file already, where there is one; nil where the file was read
+// to its end and has not changed since.
+func (f *follower) start(ctx context.Context, src *Source, path string) (*generation, error) {
+	file, fi, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	key := keyOf(fi)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if g := f.open[key]; g != nil {
+		g.path = path
+		return g, file.Close()
+	}
+	if c, ok := f.closed[key]; ok {
+		if c == closedAs(fi) {
+			return nil, file.Close()
+		}
+		delete(f.closed, key)
+	}
+	how, err := detectCompression(file, path)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	g := &generation{follower: f, src: src, path: path, file: file, key: key, how: how, caughtUp: make(chan struct{})}
+	f.open[key] = g
+	f.wg.Go(func() { g.run(ctx) })
+	return g, nil
+}
+
+func keyOf(fi os.FileInfo) inodeKey {
+	device, ino := inode(fi)
+	return inodeKey{device, ino}
+}
+
+// nothingNew tells whether the file at a path is being read by the generation
+// that was last there, or was read to its end.
+func (f *follower) nothingNew(g *generation, fi os.FileInfo) bool {
+	key := keyOf(fi)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if g != nil && g.key == key && f.open[key] == g {
+		return true
+	}
+	c, ok := f.closed[key]
+	return ok && c == closedAs(fi)
+}
+
+// current tells whether the file is the one at a source's path.
+func (f *follower) current(g *generation) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.slots {
+		if s.gen == g {
+			return true
+		}
+	}
+	return false
+}
+
+// lookForCopies has the rotated files of the paths that the file is at looked
+// for at once.
+func (f *follower) lookForCopies(g *generation) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.slots {
+		s.rescan = s.rescan || s.gen == g
+	}
+}
+
+// take makes the generation the only one that reads the source id, or tells
+// that another one does. more says that the file goes on after the position.
+func (f *follower) take(id string, g *generation, more bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch f.owners[id] {
+	case nil:
+		f.owners[id] = g
+		delete(f.wanted, id)
+		return true
+	case g:
+		return true
+	}
+	if more {
+		f.wanted[id] = true
+	}
+	return false
+}
+
+// claim takes a new id for a file that is not known, unless a file that has no
+// commit yet can turn out to be the same.
+func (f *follower) claim(state *lake.State, g *generation, head []byte) (id string, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for other, claimed := range f.claims {
+		if other != g && mayBeSame(claimed, head) {
+			return "", false
+		}
+	}
+	id = state.NewSourceID(head, func(id string) bool { return f.owners[id] != nil })
+	f.owners[id] = g
+	f.claims[g] = head
+	return id, true
+}
+
+// isWanted tells whether another file waits to go on with the source id.
+func (f *follower) isWanted(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.wanted[id]
+}
+
+// release gives up what the generation has taken and claimed.
+func (f *follower) release(g *generation) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id, owner := range f.owners {
+		if owner == g {
+			delete(f.owners, id)
+		}
+	}
+	delete(f.claims, g)
+}
+
+// leave closes a generation's file. done says that it was read to its end.
+func (f *follower) leave(g *generation, done bool) {
+	f.release(g)
+	fi, err := g.file.Stat()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.open, g.key)
+	if done && err == nil {
+		f.closed[g.key] = closedAs(fi)
+	}
+	if err := g.file.Close(); err != nil {
+		f.opts.Log.Warn("closing a log", "path", g.path, "error", err)
+	}
+}
+
+// commitLoop gathers lines and commits them, until the context has ended and
+// everyone who reads has stopped.
+func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) error {
+	due := time.NewTimer(time.Hour)
+	due.Stop()
+	failures := 0 // since the last commit
+	publish := func() error {
+		err := f.publish()
+		if err == nil {
+			failures = 0
+		}
+		return err
+	}
+	for {
+		var err error
+		select {
+		case d := <-f.in:
+			if d.epoch != d.gen.epoch.Load() {
+				d.block.release() // handed on before its file's lines were dropped
+				continue
+			}
+			if !f.gather.waits() {
+				due.Reset(f.opts.Interval)
+			}
+			if err = f.gather.add(d.r, d.block); err != nil {
+				d.gen.epoch.Add(1)
+			} else if f.gather.full() {
+				err = publish()
+			}
+		case <-due.C:
+			err = publish()
+		case <-f.flush:
+			err = publish()
+		case <-stopped:
+			return f.last()
+		}
+		var uncertain *lake.UncertainError
+		switch {
+		case err == nil:
+			continue
+		case errors.As(err, &uncertain):
+			return err
+		}
+		f.drop()
+		if errors.Is(err, lake.ErrConflict) {
+			f.opts.Log.Info("another process has read the same log; going on from where it is", "error", err)
+			continue
+		}
+		failures++
+		if !isNoSpace(err) && failures > maxFailures {
+			return fmt.Errorf("commit: %w", err)
+		}
+		f.pause(ctx, err, failures)
+	}
+}
+
+// maxFailures is how often in a row a commit may fail, for another reason than
+// a full disk, before the follower gives up.
+const maxFailures = 5
+
+// pause says that nothing can be committed, and waits; meanwhile nobody's
+// lines are taken.
+func (f *follower) pause(ctx context.Context, err error, failures int) {
+	wait := min(f.timing.retry<<min(failures-1, 10), f.timing.retryMax)
+	what := "could not commit: trying again; nothing is lost"
+	if isNoSpace(err) {
+		what = "no space left for the lake: ingest waits and goes on when there is some; nothing is lost"
+	}
+	f.opts.Log.Error(what, "lake", f.opts.Lake.Root(), "error", err, "retry_in", wait)
+	select {
+	case <-ctx.Done():
+	case <-time.After(wait):
+	}
+}
+
+// last commits what waits when all have stopped. A failure loses nothing: the
+// lines are read again at the next start.
+func (f *follower) last() error {
+	err := f.publish()
+	var uncertain *lake.UncertainError
+	if err == nil || errors.As(err, &uncertain) {
+		return err
+	}
+	f.opts.Log.Warn("what was read last could not be committed; the next start reads it again", "error", err)
+	return nil
+}
+
+// drop forgets the lines that wait and has them read again.
+func (f *follower) drop() {
+	for _, s := range f.gather.spans {
+		s.r.gen.epoch.Add(1)
+	}
+	f.gather.drop()
+}
+
+// publish commits what waits.
+func (f *follower) publish() error {
+	if !f.gather.waits() {
+		return nil
+	}
+	done, rec, err := f.gather.commit()
+	if err != nil {
+		// The spans are gone; whose lines they were is known from the open files.
+		f.mu.Lock()
+		for _, g := range f.open {
+			g.epoch.Add(1)
+		}
+		f.mu.Unlock()
+		return err
+	}
+	for _, s := range f.gather.spans { // without a line: there is nothing to commit of them
+		s.r.gen.settled.Store(s.end)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range done {
+		g := c.r.gen
+		g.settled.Store(c.end)
+		delete(f.claims, g)
+		f.sources[g.src.Name].committed(f, g, rec.At, c)
+	}
+	return nil
+}

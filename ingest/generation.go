@@ -1,0 +1,459 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"pixledger/schemas/lake"
+)
+
+// generation is one file of a source, from its opening to its closing. It is
+// read through one descriptor, whatever becomes of its name.
+//
+// A plain file is read in blocks to its end; while it is the one at its
+// source's path, new lines then come from a tail, and whenever the tail is
+// behind or unsure, from blocks again. Every piece is checked against the file
+// after it was read, by the file's beginning and the bytes before the piece's
+// end: so nothing of a file that was truncated meanwhile is taken for lines of
+// the one before. A compressed file is read once.
+type generation struct {
+	follower *follower
+	src      *Source
+	path     string // the follower's lock's
+	file     *os.File
+	key      inodeKey
+	how      compression
+	caughtUp chan struct{} // closed when all that there was at first is handed on
+	once     sync.Once
+
+	epoch   atomic.Int64 // raised when lines that were handed on have been dropped
+	settled atomic.Int64 // the offset up to which nothing is left to commit
+
+	// The rest is the goroutine's own.
+	r       *reading
+	lines   *blocks
+	changed time.Time // when lines last came, or it was last the current file
+	was     bool      // the current file
+	mtime   time.Time
+	said    string
+	noTail  bool
+	waiting bool // for another generation, which reads what may be the same content
+}
+
+// fileAt reads a file on from an offset, whatever its end is by then.
+type fileAt struct {
+	f   *os.File
+	off int64
+}
+
+func (r *fileAt) Read(p []byte) (int, error) {
+	n, err := r.f.ReadAt(p, r.off)
+	r.off += int64(n)
+	return n, err
+}
+
+// run reads the file until it is finished or the context ends.
+func (g *generation) run(ctx context.Context) {
+	done := false
+	defer func() {
+		g.atEnd()
+		g.follower.leave(g, done)
+	}()
+	for ctx.Err() == nil && !done {
+		var err error
+		if g.how == plain {
+			done, err = g.readPlain(ctx)
+		} else {
+			done, err = g.readPacked(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			g.say("a log can't be read; it is tried again", "error", err)
+			g.atEnd()
+			g.follower.release(g)
+			g.wait(ctx, g.follower.timing.retry)
+		}
+	}
+}
+
+func (g *generation) atEnd() { g.once.Do(func() { close(g.caughtUp) }) }
+
+func (g *generation) name() string {
+	g.follower.mu.Lock()
+	defer g.follower.mu.Unlock()
+	return g.path
+}
+
+// say logs a warning about the file unless it was the last thing said of it.
+func (g *generation) say(what string, args ...any) {
+	line := fmt.Sprint(append([]any{what}, args...)...)
+	if line == g.said {
+		return
+	}
+	g.said = line
+	g.follower.opts.Log.Warn(what, append([]any{"source", g.src.Name, "path", g.name()}, args...)...)
+}
+
+// wait waits, unless the context ends.
+func (g *generation) wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// deliver hands lines on. It gives false when the context ended instead.
+func (g *generation) deliver(ctx context.Context, epoch int64, b block) bool {
+	select {
+	case g.follower.in <- delivery{g, epoch, g.r, b}:
+		now := time.Now()
+		g.changed = now
+		g.follower.sources[g.src.Name].lastLine.Store(now.UnixNano())
+		return true
+	case <-ctx.Done():
+		b.release()
+		return false
+	}
+}
+
+// identified makes the generation the reader of the file that its content is.
+// It gives false when there is nothing to read of it now: another generation
+// reads the same content, or it is known further already.
+func (g *generation) identified(state *lake.State, who identity, sample []byte, size int64) (bool, error) {
+	f := g.follower
+	g.waiting = false
+	head := sample[:min(len(sample), lake.HeadBytes)]
+	r := &reading{
+		edge: g.src.Name, path: g.name(), device: g.key.device, inode: g.key.inode,
+		state: state, position: who.position(), gen: g,
+	}
+	switch who.standing {
+	case earlierState:
+		g.say("the file is an earlier state of a log that was read further: nothing of it is read")
+		return false, nil
+	case knownFile:
+		r.id = who.source.ID
+		more := g.how != plain || size > r.position
+		if !f.take(r.id, g, more) {
+			g.waiting = more
+			return false, nil
+		}
+	case newFile:
+		id, ok := f.claim(state, g, head)
+		if !ok {
+			g.waiting = true
+			return false, nil
+		}
+		r.id, r.isNew = id, true
+	}
+	// A commit between the look at the state and the taking may have changed
+	// what the file is.
+	now, err := f.opts.Lake.State()
+	if err == nil && now.Seq != state.Seq {
+		err = errAgain
+	}
+	if err == nil {
+		r.decoding, err = newDecoding(f.opts, g.src, sample)
+	}
+	if err != nil {
+		f.release(g)
+		return false, err
+	}
+	g.r = r
+	g.settled.Store(r.position)
+	return true, nil
+}
+
+// begin identifies a plain file and stands ready to read on.
+func (g *generation) begin() (bool, error) {
+	for {
+		fi, err := g.file.Stat()
+		if err != nil {
+			return false, err
+		}
+		sample, err := readAt(g.file, 0, min(fi.Size(), sampleBytes))
+		if err != nil {
+			return false, err
+		}
+		if !bytes.Contains(sample, []byte{'\n'}) && len(sample) < sampleBytes {
+			return false, nil // not yet a line to know it by
+		}
+		state, err := g.follower.opts.Lake.State()
+		if err != nil {
+			return false, err
+		}
+		who, err := identify(state, sample[:min(len(sample), lake.HeadBytes)], plainFile{g.file, fi.Size()})
+		if err != nil {
+			return false, err
+		}
+		ok, err := g.identified(state, who, sample, fi.Size())
+		if errors.Is(err, errAgain) {
+			continue
+		}
+		if !ok || err != nil {
+			return false, err
+		}
+		pos := g.r.position
+		last, err := readAt(g.file, max(0, pos-lake.AnchorBytes), min(pos, lake.AnchorBytes))
+		if err != nil {
+			return false, err
+		}
+		g.mtime = fi.ModTime()
+		g.lines = newBlocks(&fileAt{g.file, pos}, pos, g.follower.opts.MaxLine, sample, last)
+		return true, nil
+	}
+}
+
+// readPlain identifies the file and reads it until it is finished, or has to
+// be identified anew.
+func (g *generation) readPlain(ctx context.Context) (done bool, err error) {
+	f := g.follower
+	epoch := g.epoch.Load()
+	ok, err := g.begin()
+	if err != nil {
+		return false, err
+	}
+	if !ok {
+		g.atEnd()
+		if g.finished(!g.waiting) {
+			return true, nil
+		}
+		g.wait(ctx, f.timing.poll)
+		return false, nil
+	}
+	for ctx.Err() == nil {
+		if g.epoch.Load() != epoch {
+			f.release(g)
+			return false, nil
+		}
+		b, err := g.lines.next()
+		if err == nil {
+			same, err := g.intact()
+			if err != nil || !same {
+				b.release()
+				return false, errors.Join(err, g.truncated(ctx, epoch))
+			}
+			g.deliver(ctx, epoch, b)
+			continue
+		}
+		if !errors.Is(err, io.EOF) {
+			return false, fmt.Errorf("read from byte %d: %w", g.lines.off, err)
+		}
+		g.atEnd()
+		switch at, err := g.atFileEnd(); {
+		case err != nil:
+			return false, err
+		case at == fileCut:
+			return false, g.truncated(ctx, epoch)
+		case at == fileGrew:
+			continue
+		}
+		if g.yields() {
+			f.release(g)
+			g.wait(ctx, 2*f.timing.poll)
+			return false, nil
+		}
+		if g.finished(g.settled.Load() >= g.lines.off) {
+			if n := g.lines.pending(); n > 0 {
+				g.say("a rotated file ends in a line without its end, which was not read", "offset", g.lines.off, "bytes", n)
+			}
+			return true, nil
+		}
+		if g.was && g.lines.pending() == 0 && g.tailable() {
+			g.tail(ctx, epoch)
+			g.restart() // behind what the tail handed on
+			continue
+		}
+		g.wait(ctx, f.timing.poll)
+	}
+	return false, nil
+}
+
+// What a file's end looks like after all of it was read.
+type fileEnd int
+
+const (
+	fileEnds fileEnd = iota
+	fileGrew
+	fileCut
+)
+
+func (g *generation) atFileEnd() (fileEnd, error) {
+	fi, err := g.file.Stat()
+	if err != nil {
+		return fileEnds, err
+	}
+	size := fi.Size()
+	if size < g.lines.off {
+		return fileCut, nil
+	}
+	if !fi.ModTime().Equal(g.mtime) {
+		if same, err := g.intact(); err != nil || !same {
+			return fileCut, err
+		}
+		g.mtime = fi.ModTime()
+	}
+	if size < g.lines.off+g.lines.pending() { // the beginning of a line was taken back
+		g.restart()
+		return fileGrew, nil
+	}
+	if size > g.lines.off+g.lines.pending() {
+		return fileGrew, nil
+	}
+	return fileEnds, nil
+}
+
+// restart forgets what was read of a line without its end.
+func (g *generation) restart() {
+	g.lines = newBlocks(&fileAt{g.file, g.lines.off}, g.lines.off, g.follower.opts.MaxLine, g.lines.head, g.lines.last)
+}
+
+// intact tells whether the file still is what was read.
+func (g *generation) intact() (bool, error) {
+	return stillThere(g.file, g.lines.off, g.lines.head, g.lines.last)
+}
+
+// truncated is called when the file is no longer what was read. The lines that
+// were handed on are good, for they were checked; what came after them and
+// before the truncation is gone. What the file holds now is another file.
+func (g *generation) truncated(ctx context.Context, epoch int64) error {
+	f := g.follower
+	f.sources[g.src.Name].truncations.Add(1)
+	f.opts.Log.Error("a log was truncated or overwritten while it was followed: lines that were written after the last reading are lost; rotate by renaming, without copytruncate",
+		"source", g.src.Name, "path", g.name(), "offset", g.lines.off)
+	for ctx.Err() == nil && g.epoch.Load() == epoch && g.settled.Load() < g.lines.off {
+		select {
+		case f.flush <- struct{}{}:
+		default:
+		}
+		g.wait(ctx, f.timing.poll/4)
+	}
+	if g.settled.Load() < g.lines.off && ctx.Err() == nil {
+		f.opts.Log.Error("lines of a truncated log that were read could not be committed, and are lost with it",
+			"source", g.src.Name, "path", g.name(), "from", g.settled.Load(), "to", g.lines.off)
+	}
+	f.release(g)
+	f.lookForCopies(g)
+	return nil
+}
+
+// yields tells whether the file is quiet and another one goes on with the same
+// content, as after copying a log away.
+func (g *generation) yields() bool {
+	return g.follower.isWanted(g.r.id) && g.settled.Load() >= g.lines.off &&
+		time.Since(g.changed) > g.follower.timing.yield
+}
+
+// finished tells whether the file can be closed: all of it is committed, it is
+// not the one at its path, and late lines are no longer to be expected. Should
+// it grow after all, the next look at the rotated files finds it.
+func (g *generation) finished(settled bool) bool {
+	now := time.Now()
+	current := g.follower.current(g)
+	if current != g.was {
+		g.was, g.changed = current, now
+	}
+	if !settled || current && !isGlob(g.src.Path) {
+		return false
+	}
+	fi, err := g.file.Stat()
+	if err != nil {
+		return false
+	}
+	quiet := now.Sub(fi.ModTime())
+	if !g.changed.IsZero() {
+		quiet = min(quiet, now.Sub(g.changed))
+	}
+	t := g.follower.timing
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok && st.Nlink == 0 {
+		return quiet > max(t.grace, t.keepGone)
+	}
+	return quiet > max(t.grace, t.keep)
+}
+
+// readPacked reads a compressed file, from where it is known to its end.
+func (g *generation) readPacked(ctx context.Context) (done bool, err error) {
+	f := g.follower
+	epoch := g.epoch.Load()
+	fi, err := g.file.Stat()
+	if err != nil {
+		return false, err
+	}
+	state, err := f.opts.Lake.State()
+	if err != nil {
+		return false, err
+	}
+	o, err := examine(g.file, fi, g.name(), state)
+	if err != nil {
+		return false, err
+	}
+	defer o.closeStream()
+	if o.who.standing == earlierState || len(o.head) == 0 {
+		g.damage(o)
+		return true, nil
+	}
+	ok, err := g.identified(state, o.who, o.sample, fi.Size())
+	if errors.Is(err, errAgain) {
+		return false, nil
+	}
+	if err != nil || !ok {
+		g.atEnd()
+		g.wait(ctx, f.timing.poll)
+		return false, err
+	}
+	defer f.release(g)
+	in, last, err := o.from(g.r.position)
+	if err != nil {
+		return false, err
+	}
+	g.lines = newBlocks(in, g.r.position, f.opts.MaxLine, o.head, last)
+	for {
+		b, err := g.lines.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return false, err
+		}
+		if !g.deliver(ctx, epoch, b) || g.epoch.Load() != epoch {
+			return false, nil
+		}
+	}
+	if o.stream.damage == nil {
+		if b, ok := g.lines.rest(); ok && !g.deliver(ctx, epoch, b) {
+			return false, nil
+		}
+	}
+	g.damage(o)
+	g.atEnd()
+	for g.settled.Load() < g.lines.off {
+		if ctx.Err() != nil || g.epoch.Load() != epoch {
+			return false, nil
+		}
+		g.wait(ctx, f.timing.poll)
+	}
+	return true, nil
+}
+
+// damage says that a compressed file ended early: it may still be under way,
+// and is read on when it has changed.
+func (g *generation) damage(o *opened) {
+	if o.stream.damage != nil {
+		g.say("a compressed log is cut short or damaged; what is complete of it is read", "error", o.stream.damage)
+	}
+}
+
+func closedAs(fi os.FileInfo) closedFile {
+	c := closedFile{size: fi.Size(), mtime: fi.ModTime().UnixNano()}
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		c.ctime = st.Ctim.Nano()
+	}
+	return c
+}

@@ -1,0 +1,104 @@
+package ingest
+
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"pixledger/schemas/lake"
+)
+
+// Stats shows what a follower is at. The zero value is ready to be given to
+// Follow; it is safe for use by several goroutines.
+type Stats struct{ f atomic.Pointer[follower] }
+
+// SourceStats is one path of a source as its follower sees it.
+type SourceStats struct {
+	Source   string
+	Path     string
+	Missing  bool   // there is no file at the path: it is waited for
+	Trouble  string // why it can't be read; empty when it can
+	Files    int    // open files of the source: the log and those rotated away
+	Position int64  // bytes of the log that are committed
+	Size     int64  // its bytes
+	// Lag is how many bytes of all open files of the source are not committed.
+	Lag        int64
+	LastLine   time.Time // when a line was last read; zero: none since the start
+	LastCommit time.Time // zero: none since the start
+	// Since the start, of all paths of the source: files that were cut short
+	// while they were followed, and lines committed.
+	Truncations int64
+	Lines       int64
+}
+
+// sourceStats is what is counted of a source.
+type sourceStats struct {
+	lastLine    atomic.Int64 // Unix nanoseconds
+	truncations atomic.Int64
+	// The rest is the follower's lock's.
+	lastCommit    time.Time
+	lines         int64
+	events, users int64
+	warned        bool
+}
+
+func (s *Stats) set(f *follower) { s.f.Store(f) }
+
+// Snapshot gives the paths of all sources, in the order of their names. Before
+// a follower has begun there are none.
+func (s *Stats) Snapshot() []SourceStats {
+	f := s.f.Load()
+	if f == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	files, lag := map[string]int{}, map[string]int64{}
+	sizes := map[*generation]int64{}
+	for _, g := range f.open {
+		files[g.src.Name]++
+		if fi, err := g.file.Stat(); err == nil && g.how == plain {
+			sizes[g] = fi.Size()
+			lag[g.src.Name] += max(0, fi.Size()-g.settled.Load())
+		}
+	}
+	var out []SourceStats
+	for _, slot := range f.slots {
+		name := slot.src.Name
+		src := f.sources[name]
+		st := SourceStats{
+			Source: name, Path: slot.path, Missing: slot.missing, Trouble: slot.trouble,
+			Files: files[name], Lag: lag[name], LastCommit: src.lastCommit,
+			Truncations: src.truncations.Load(), Lines: src.lines,
+		}
+		if at := src.lastLine.Load(); at != 0 {
+			st.LastLine = time.Unix(0, at).UTC()
+		}
+		if g := slot.gen; g != nil {
+			st.Position, st.Size = g.settled.Load(), sizes[g]
+		}
+		out = append(out, st)
+	}
+	slices.SortFunc(out, func(a, b SourceStats) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Path, b.Path))
+	})
+	return out
+}
+
+// committed counts a commit of one file. The follower's lock is held.
+func (s *sourceStats) committed(f *follower, g *generation, at time.Time, c committed) {
+	s.lastCommit = at
+	for _, day := range c.days {
+		s.lines += day.Lines()
+		s.events += lake.Sum(day.Events)
+	}
+	s.users += c.users
+	if s.events >= 1000 && !s.warned {
+		s.warned = true
+		if s.users == 0 {
+			f.opts.Log.Warn("none of the source's first events has a user id: nothing can be attributed by cookie; see user_id in the configuration",
+				"source", g.src.Name, "events", s.events)
+		}
+	}
+}

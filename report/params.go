@@ -18,6 +18,7 @@ type Params struct {
 	Interval string // hourly, daily, monthly or cumulative; default cumulative
 	By       []string
 	Filters  []string // col=val
+	Columns  []string // show these alone, in this order; none is all
 	TimeZone string   // an IANA name, or advertiser; default Zone
 
 	Zone *time.Location // the configuration's; nil is UTC
@@ -121,6 +122,15 @@ func (pl *plan) takeColumns() error {
 	for _, c := range d.Columns {
 		pl.show = append(pl.show, c.Name)
 	}
+	if len(p.Columns) == 0 {
+		return nil
+	}
+	for _, name := range p.Columns {
+		if !slices.Contains(pl.show, name) {
+			return usage(words(pl.show), "%s shows no column %q here", d.Name, name)
+		}
+	}
+	pl.show = slices.Clone(p.Columns)
 	return nil
 }
 

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
@@ -62,8 +66,9 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 	root.PersistentFlags().StringVar(&a.nowText, "now", "", "the time that counts as now, RFC 3339 (default: the real one)")
 	root.PersistentFlags().DurationVar(&a.wait, "wait", 10*time.Minute, "how long to wait for a lock that another command holds")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usagef("%s: %w; see: %s --help", c.CommandPath(), err, c.CommandPath())
+		return usagef("%s%w; see: %s --help", at(c), flagProblem(err), c.CommandPath())
 	})
+	cobra.EnableCommandSorting = false // they stand in the order in which people need them
 	root.AddGroup(
 		&cobra.Group{ID: groupStart, Title: "To start:"},
 		&cobra.Group{ID: groupWork, Title: "The work:"},
@@ -83,7 +88,7 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 		c.cmd.GroupID = c.group
 		root.AddCommand(c.cmd)
 	}
-	root.SetHelpCommandGroupID(groupStart)
+	root.SetHelpCommand(helpCommand(root))
 	for _, c := range allCommands(root) {
 		c.Args = usageArgs(c.Args)
 	}
@@ -114,21 +119,72 @@ func commandNames(c *cobra.Command) []string {
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if c.HasSubCommands() && len(args) > 0 {
-			return usagef("%s: there is no command %q; allowed: %s", c.CommandPath(), args[0], strings.Join(commandNames(c), " "))
+			return noCommand(c, args[0])
 		}
-		if check == nil {
-			return nil
+		if slices.Contains(args, "") { // a variable that is not set, most likely
+			return usagef("%sgot an empty argument; allowed: %s %s", at(c), c.Parent().CommandPath(), c.Use)
 		}
-		if err := check(c, args); err != nil {
-			return usagef("%s: %w; see: %s --help", c.CommandPath(), err, c.CommandPath())
+		if check != nil && check(c, args) != nil {
+			return usagef("%sgot %s; allowed: %s %s", at(c), count(len(args), "argument"), c.Parent().CommandPath(), c.Use)
 		}
 		return nil
 	}
 }
 
+func noCommand(c *cobra.Command, name string) error {
+	return usagef("%sthere is no command %q; allowed: %s", at(c), name, strings.Join(commandNames(c), " "))
+}
+
 // needSubcommand is what a command does that only groups others.
 func needSubcommand(c *cobra.Command, _ []string) error {
-	return usagef("%s: no command was given; allowed: %s", c.CommandPath(), strings.Join(commandNames(c), " "))
+	return usagef("%sno command was given; allowed: %s", at(c), strings.Join(commandNames(c), " "))
+}
+
+// at begins a message about one command: its name without the program's, which
+// every message begins with.
+func at(c *cobra.Command) string {
+	if !c.HasParent() {
+		return ""
+	}
+	return strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ") + ": "
+}
+
+// flagProblem says of a flag's value what would be one, where the parser says
+// how its number failed to parse.
+func flagProblem(err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	allowed, ok := map[string]string{
+		"int": "a whole number", "int64": "a whole number", "uint64": "a whole number, 0 or more",
+		"bool": "true or false", "duration": "a duration such as 90s, 10m or 2h",
+	}[invalid.GetFlag().Value.Type()]
+	if !ok {
+		return err
+	}
+	return fmt.Errorf("--%s is %q; allowed: %s", invalid.GetFlag().Name, invalid.GetValue(), allowed)
+}
+
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Help about any command",
+		Example: "  pixledger help report\n  pixledger help catalog check",
+		GroupID: groupStart,
+		RunE: func(_ *cobra.Command, args []string) error {
+			about := root
+			for _, name := range args {
+				i := slices.IndexFunc(about.Commands(), func(c *cobra.Command) bool { return c.Name() == name })
+				if i < 0 {
+					return noCommand(about, name)
+				}
+				about = about.Commands()[i]
+			}
+			about.InitDefaultHelpFlag() // the parser adds it to the command that runs alone
+			return about.Help()
+		},
+	}
 }
 
 func (a *app) setClock() error {
@@ -164,6 +220,23 @@ func (a *app) setup() (*setup, error) {
 		return nil, err
 	}
 	return &setup{cfg: cfg, catalog: cat, warnings: warnings}, nil
+}
+
+// allWarnings are those on what can never attribute, and on pixels that do not
+// now; where the first say it of a pixel, the second do not say it again. They
+// stand in file order.
+func (s *setup) allWarnings(now time.Time) []schemas.Warning {
+	out := slices.Clone(s.warnings)
+	for _, w := range s.catalog.PausedAt(now) {
+		pixel, _, _ := strings.Cut(w.What, " is ") // "pixel 9015 is Paused: …"
+		if !slices.ContainsFunc(s.warnings, func(x schemas.Warning) bool { return strings.HasPrefix(x.What, pixel+" ") }) {
+			out = append(out, w)
+		}
+	}
+	slices.SortStableFunc(out, func(x, y schemas.Warning) int {
+		return cmp.Or(cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column))
+	})
+	return out
 }
 
 // openLake opens the lake to read it.
@@ -223,4 +296,9 @@ func isTerminal(w any) bool {
 	}
 	fi, err := f.Stat()
 	return err == nil && fi.Mode()&os.ModeCharDevice != 0
+}
+
+// logger writes structured lines to stderr, never a line of a log or a user's data.
+func (a *app) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(a.stderr, nil))
 }

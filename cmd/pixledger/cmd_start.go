@@ -3,13 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"pixledger/ingest/edge"
+	"pixledger/report"
 	"pixledger/schemas"
 )
 
@@ -63,8 +62,7 @@ Warnings are what will never attribute; they leave the exit code 0.`,
 			if err != nil {
 				return err
 			}
-			warnings = append(warnings, cat.PausedAt(a.now())...)
-			for _, w := range warnings {
+			for _, w := range (&setup{catalog: cat, warnings: warnings}).allWarnings(a.now()) {
 				fmt.Fprintln(a.stdout, w)
 			}
 			fmt.Fprintf(a.stdout, "%s: valid: %s, %s, %s, %s\n", path, count(len(cat.Advertisers), "advertiser"),
@@ -113,36 +111,11 @@ the log format that pixledger reads. Print it again when the catalog changes.`,
 
 // writeOut writes a command's result to stdout, or to a file that appears
 // whole or not at all.
-func (a *app) writeOut(path string, write func(io.Writer) error) (err error) {
+func (a *app) writeOut(path string, write func(io.Writer) error) error {
 	if path == "" {
 		return write(a.stdout)
 	}
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err = write(f); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o640); err == nil {
-		if err = f.Sync(); err == nil {
-			err = f.Close()
-		}
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return schemas.SyncDir(dir)
+	return report.WriteFile(path, write)
 }
 
 // oneOf tells what is allowed where a value is none of a list.

@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -29,6 +30,8 @@ const (
 	tempDir       = "_state/temp"
 	jobsDir       = "_state/jobs"
 	versionFile   = "_state/lake.json"
+	paramsKeyFile = "_state/params.key"
+	daemonFile    = "_state/daemon.json"
 )
 
 // Modes of what stands in the lake: its rows are personal data, so nobody but
@@ -208,11 +211,48 @@ func TempDir(root string) string { return filepath.Join(root, filepath.FromSlash
 // JobFile is the place of the daemon's note on a scheduled job.
 func (l *Lake) JobFile(name string) string { return l.Path(jobsDir + "/" + name + ".json") }
 
+// DaemonFile is the place of the daemon's note on itself.
+func (l *Lake) DaemonFile() string { return l.Path(daemonFile) }
+
+// CatalogFile is where the catalog of that digest is kept.
+func (l *Lake) CatalogFile(digest string) string {
+	return l.Path(path.Join(catalogsDir, digest+".yaml"))
+}
+
+// ParamsKey is the secret of the keyed hash that the privacy settings put in
+// place of parameters: made once, and kept beside the lake's records.
+func (l *Lake) ParamsKey() ([]byte, error) {
+	p := l.Path(paramsKeyFile)
+	key, err := os.ReadFile(p)
+	if err == nil && len(key) == sha256.Size {
+		return key, nil
+	}
+	if err == nil {
+		return nil, fmt.Errorf("%s: holds %d bytes; allowed: the %d that were written, restore them from a backup", p, len(key), sha256.Size)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the key of hashed parameters: %w", err)
+	}
+	unlock, err := l.lockPublish()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if key, err := os.ReadFile(p); err == nil && len(key) == sha256.Size { // another process was first
+		return key, nil
+	}
+	key = make([]byte, sha256.Size)
+	if _, err := rand.Read(key); err != nil {
+		return nil, err
+	}
+	return key, schemas.PublishFile(p, 0o600, key)
+}
+
 // KeepCatalog keeps a catalog that is in force under its digest, once.
 func (l *Lake) KeepCatalog(content []byte) (digest string, err error) {
 	sum := sha256.Sum256(content)
 	digest = hex.EncodeToString(sum[:])
-	p := l.Path(path.Join(catalogsDir, digest+".yaml"))
+	p := l.CatalogFile(digest)
 	if _, err := os.Stat(p); err == nil {
 		return digest, nil
 	}

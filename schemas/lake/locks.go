@@ -67,3 +67,11 @@ func (l *Lake) Lock(ctx context.Context, name, holder string, wait time.Duration
 		_ = f.Close()
 	}, nil
 }
+
+// Held tells whether somebody holds the named lock now.
+func (l *Lake) Held(name string) bool {
+	f := flock.New(l.Path(locksDir+"/"+name), flock.SetFlag(os.O_RDONLY))
+	defer f.Close()
+	ok, err := f.TryRLock()
+	return err == nil && !ok
+}

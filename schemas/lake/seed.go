@@ -15,12 +15,13 @@ import (
 
 // WriterProperties are the Parquet settings of every file in the lake: ZSTD,
 // which is about 40 % smaller than Snappy at the same speed, with statistics.
-func WriterProperties() *parquet.WriterProperties {
-	return parquet.NewWriterProperties(
+// A dataset adds what is its own.
+func WriterProperties(more ...parquet.WriterProperty) *parquet.WriterProperties {
+	return parquet.NewWriterProperties(append([]parquet.WriterProperty{
 		parquet.WithCompression(compress.Codecs.Zstd),
 		parquet.WithCreatedBy("pixledger"),
 		parquet.WithVersion(parquet.V2_LATEST),
-	)
+	}, more...)...)
 }
 
 // writeSeed puts an empty file with the dataset's schema into the folder.

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"sync"
+	"time"
+
+	"pixledger/schemas"
+	"pixledger/schemas/lake"
+)
+
+// catalogPoll is how often the daemon looks whether the catalog has changed.
+const catalogPoll = 2 * time.Second
+
+// catalogInForce is the catalog that the daemon's jobs work with. A change of
+// the file takes its place when it is valid, and is refused otherwise.
+type catalogInForce struct {
+	d *daemon
+
+	mu      sync.Mutex
+	current string // digest of the one in force; kept in the lake under it
+	refused string // why the file as it stands is not in force; "" when it is
+}
+
+// daemonNote is what a daemon tells of itself to `status`.
+type daemonNote struct {
+	Process       int       `json:"process"`
+	Started       time.Time `json:"started"`
+	CatalogDigest string    `json:"catalog_digest"`
+	CatalogError  string    `json:"catalog_error,omitempty"`
+	Console       string    `json:"console"`
+}
+
+func readDaemonNote(l *lake.Lake) (daemonNote, bool) {
+	var n daemonNote
+	b, err := os.ReadFile(l.DaemonFile())
+	return n, err == nil && json.Unmarshal(b, &n) == nil
+}
+
+func newCatalogInForce(d *daemon, cat *schemas.Catalog) (*catalogInForce, error) {
+	content, err := os.ReadFile(d.cfg.Catalog)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := d.lake.KeepCatalog(content)
+	if err != nil {
+		return nil, err
+	}
+	c := &catalogInForce{d: d, current: digest}
+	if digest != cat.Digest { // it changed since it was checked: check what was kept
+		if _, _, err := schemas.ParseCatalog(d.cfg.Catalog, content); err != nil {
+			return nil, err
+		}
+	}
+	return c, c.note()
+}
+
+func (c *catalogInForce) digest() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current
+}
+
+// refusal says why the file as it stands is not in force, or "".
+func (c *catalogInForce) refusal() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refused
+}
+
+func (c *catalogInForce) note() error {
+	c.mu.Lock()
+	n := daemonNote{
+		Process: os.Getpid(), Started: c.d.app.start.Add(c.d.app.offset).UTC(),
+		CatalogDigest: c.current, CatalogError: c.refused, Console: c.d.cfg.Console.Listen,
+	}
+	c.mu.Unlock()
+	b, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	return schemas.PublishFile(c.d.lake.DaemonFile(), lake.FileMode, append(b, '\n'))
+}
+
+// watch reads the catalog again when its file changes, until the context ends.
+func (c *catalogInForce) watch(ctx context.Context) {
+	tick := time.NewTicker(catalogPoll)
+	defer tick.Stop()
+	var seen os.FileInfo
+	for {
+		if fi, err := os.Stat(c.d.cfg.Catalog); err != nil {
+			c.set("", err.Error())
+		} else if seen == nil || fi.ModTime() != seen.ModTime() || fi.Size() != seen.Size() || !os.SameFile(fi, seen) {
+			seen = fi
+			c.reload()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (c *catalogInForce) reload() {
+	content, err := os.ReadFile(c.d.cfg.Catalog)
+	if err != nil {
+		c.set("", err.Error())
+		return
+	}
+	if _, _, err := schemas.ParseCatalog(c.d.cfg.Catalog, content); err != nil {
+		c.set("", err.Error())
+		return
+	}
+	digest, err := c.d.lake.KeepCatalog(content)
+	if err != nil {
+		c.set("", err.Error())
+		return
+	}
+	c.set(digest, "")
+}
+
+// set puts a catalog in force, or notes why the file was refused; it says so
+// once for each change.
+func (c *catalogInForce) set(digest, refused string) {
+	c.mu.Lock()
+	changed := refused != c.refused || digest != "" && digest != c.current
+	if digest != "" {
+		c.current = digest
+	}
+	c.refused = refused
+	c.mu.Unlock()
+	if !changed {
+		return
+	}
+	if refused != "" {
+		c.d.log.Error("catalog refused; the one before stays in force", "error", refused)
+	} else {
+		c.d.log.Info("catalog in force", "digest", digest)
+	}
+	if err := c.note(); err != nil {
+		c.d.log.Error("note on the daemon not written", "error", err)
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"pixledger/attribute"
+	"pixledger/schemas"
+	"pixledger/schemas/lake"
+)
+
+func (a *app) attributeCommand() *cobra.Command {
+	var catalog string
+	c := &cobra.Command{
+		Use:   "attribute",
+		Short: "Decide now which touch earned each conversion",
+		Long: `Decides for every conversion which impression or click earned it, inside the
+lookback windows of its pixel, and publishes the days whose decisions changed in
+one commit. Running it again with nothing new changes nothing.`,
+		Example: "  pixledger attribute\n  pixledger attribute --now 2026-11-13T06:00:00Z",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := a.setupWith(catalog)
+			if err != nil {
+				return err
+			}
+			l, err := lake.OpenOrCreate(s.cfg.Lake, a.now())
+			if err != nil {
+				return err
+			}
+			bar := a.newProgress("attribute:", rowProgress)
+			o := attributeOptions(a, s, l)
+			o.Progress = func(step attribute.Step, done, total int64) { bar.set(string(step), done, total) }
+			sum, err := attribute.Run(c.Context(), o)
+			bar.done()
+			if err != nil {
+				return err
+			}
+			printAttribute(a.stdout, &sum)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&catalog, "catalog", "", "attribute by this catalog instead of the configured one")
+	return c
+}
+
+// setupWith is setup with another catalog in force; "" is the configured one.
+func (a *app) setupWith(catalog string) (*setup, error) {
+	if catalog == "" {
+		return a.setup()
+	}
+	cfg, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Catalog = catalog
+	cat, warnings, err := schemas.LoadCatalog(catalog)
+	if err != nil {
+		return nil, err
+	}
+	return &setup{cfg: cfg, catalog: cat, warnings: warnings}, nil
+}
+
+func attributeOptions(a *app, s *setup, l *lake.Lake) attribute.Options {
+	return attribute.Options{
+		Lake: l, Catalog: s.catalog, Now: a.now(),
+		Memory: byteSize(s.cfg.Limits.Memory), Threads: s.cfg.Limits.Threads,
+		TempDir: s.cfg.tempDir(), TempSize: byteSize(s.cfg.Limits.TempSize),
+		Wait: a.wait, Holder: "pixledger attribute",
+	}
+}
+
+func printAttribute(w io.Writer, s *attribute.Summary) {
+	fmt.Fprintf(w, "%d conversions: %d attributed (%d post-click, %d post-view)\n", s.Conversions, s.Attributed, s.PostClick, s.PostView)
+	for _, reason := range slices.Sorted(maps.Keys(s.Reasons)) {
+		fmt.Fprintf(w, "  not attributed: %-16s %d\n", reason, s.Reasons[reason])
+	}
+	for _, currency := range slices.Sorted(maps.Keys(s.Revenue)) {
+		fmt.Fprintf(w, "  booked revenue: %s %s\n", s.Revenue[currency].Short(), currency)
+	}
+	if s.RateMissing > 0 {
+		fmt.Fprintf(w, "  without a rate in force, so 0: %d\n", s.RateMissing)
+	}
+	if len(s.Days) == 0 {
+		fmt.Fprintln(w, "nothing changed")
+		return
+	}
+	fmt.Fprintf(w, "changed: %s, %s to %s\n", count(len(s.Days), "day"), s.Days[0], s.Days[len(s.Days)-1])
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pixledger/report"
+	"pixledger/schemas/lakedb"
+)
+
+func (a *app) reportCommand() *cobra.Command {
+	var p report.Params
+	var format, out string
+	var list, describe bool
+	c := &cobra.Command{
+		Use:   "report NAME",
+		Short: "Print or write one report",
+		Long: `Prints one report over a range of time, or writes it to a file. Ranges and days
+are those of --time-zone, by default the configuration's; --from and --to are
+half-open. The default format is a table on a terminal and csv elsewhere.
+
+Reports: ` + strings.Join(report.Names(), ", ") + `
+Ranges: ` + strings.Join(report.RangeNames(), " "),
+		Example: "  pixledger report advertiser_analytics --by line_item_id --range last_7_days\n" +
+			"  pixledger report attributed_conversions --range yesterday --filter advertiser_id=7 --format xlsx -o yesterday.xlsx\n" +
+			"  pixledger report --list\n  pixledger report advertiser_analytics --describe",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if list {
+				return a.listReports()
+			}
+			if len(args) == 0 {
+				return usagef("report: no name was given; allowed: %s", strings.Join(report.Names(), " "))
+			}
+			name := args[0]
+			f, err := a.outputFormat(format, out)
+			if err != nil {
+				return err
+			}
+			p.Now = a.now()
+			if describe {
+				return a.describeReport(name)
+			}
+			if err := report.Check(name, p); err != nil {
+				return asUsage(err)
+			}
+			s, err := a.setup()
+			if err != nil {
+				return err
+			}
+			p.Zone = s.cfg.TimeZone
+			return a.answer(c.Context(), s, out, func(db *lakedb.DB, w io.Writer) error {
+				return report.Run(c.Context(), db, name, p, w, f)
+			})
+		},
+	}
+	fl := c.Flags()
+	fl.StringVar(&p.Range, "range", "", "a range of time, see above (default lifetime)")
+	fl.StringVar(&p.From, "from", "", "from this time on: RFC 3339, or a date as midnight")
+	fl.StringVar(&p.To, "to", "", "until just before this time")
+	fl.StringVar(&p.Interval, "interval", "", "hourly, daily, monthly or cumulative (default cumulative)")
+	fl.StringSliceVar(&p.By, "by", nil, "group by these columns, such as line_item_id,pixel_id")
+	fl.StringSliceVar(&p.Columns, "columns", nil, "show these columns alone, in this order")
+	fl.StringArrayVar(&p.Filters, "filter", nil, "COLUMN=VALUE; one column twice means either value")
+	fl.StringVar(&p.TimeZone, "time-zone", "", "an IANA zone, or advertiser for each one's own")
+	fl.StringVar(&format, "format", "", formatHelp())
+	fl.StringVarP(&out, "output", "o", "", "write to a file, in one step")
+	fl.BoolVar(&list, "list", false, "list the reports")
+	fl.BoolVar(&describe, "describe", false, "describe the report's columns, dimensions and filters")
+	return c
+}
+
+func formatHelp() string {
+	var names []string
+	for _, f := range report.Formats() {
+		names = append(names, string(f))
+	}
+	return strings.Join(names, "|") + " (default table on a terminal, else csv)"
+}
+
+// outputFormat is the format asked for, or the one that fits where the result goes.
+func (a *app) outputFormat(format, out string) (report.Format, error) {
+	if format != "" {
+		f, err := report.ParseFormat(format)
+		return f, asUsage(err)
+	}
+	if out == "" && isTerminal(a.stdout) {
+		return report.Table, nil
+	}
+	return report.CSV, nil
+}
+
+// asUsage makes what a report refuses as asked for a mistake of usage.
+func asUsage(err error) error {
+	var u *report.UsageError
+	if errors.As(err, &u) {
+		return &usageError{err}
+	}
+	return err
+}
+
+// answer opens the lake and writes what ask gives to stdout or a file.
+func (a *app) answer(ctx context.Context, s *setup, out string, ask func(*lakedb.DB, io.Writer) error) error {
+	l, err := s.openLake()
+	if err != nil {
+		return err
+	}
+	open := func() (*lakedb.DB, error) { return a.openDB(ctx, s, l) }
+	return asUsage(a.writeOut(out, func(w io.Writer) error {
+		return report.WithLake(ctx, open, w, ask)
+	}))
+}
+
+func (a *app) listReports() error {
+	for _, name := range report.Names() {
+		d, err := report.Describe(name)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(a.stdout, "%-24s %s\n", name, firstSentence(d.Doc)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func firstSentence(s string) string {
+	if i := strings.Index(s, ". "); i > 0 {
+		return s[:i+1]
+	}
+	return s
+}
+
+func (a *app) describeReport(name string) error {
+	d, err := report.Describe(name)
+	if err != nil {
+		return asUsage(err)
+	}
+	w := a.stdout
+	fmt.Fprintf(w, "%s\n\n%s\n\ncolumns:\n", d.Name, d.Doc)
+	for _, c := range d.Columns {
+		fmt.Fprintf(w, "  %-32s %-24s %s\n", c.Name, c.Type, c.Doc)
+	}
+	if len(d.Dimensions) > 0 {
+		fmt.Fprintln(w, "\n--by:")
+		for _, x := range d.Dimensions {
+			fmt.Fprintf(w, "  %-32s %s\n", x.ID, x.Doc)
+		}
+	}
+	fmt.Fprintf(w, "\n--filter: %s\n", strings.Join(d.Filters, " "))
+	return nil
+}
+
+func (a *app) queryCommand() *cobra.Command {
+	var format, out string
+	c := &cobra.Command{
+		Use:   "query SQL",
+		Short: "Answer one SELECT over the lake's views",
+		Long: `Answers one SELECT (or DESCRIBE, SHOW, SUMMARIZE, EXPLAIN of one) in DuckDB's SQL
+over the views events, impressions, clicks, conversions, segment_events,
+segment_members, rejects, attributions, ledger, voids, and the catalog's lists.
+It sees whole commits only. Anything that would write is refused before it runs,
+and files beyond the lake's data folders can't be reached.`,
+		Example: "  pixledger query \"SELECT type, count(*) FROM events GROUP BY ALL\"\n  pixledger query \"DESCRIBE attributions\" --format json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			f, err := a.outputFormat(format, out)
+			if err != nil {
+				return err
+			}
+			s, err := a.setup()
+			if err != nil {
+				return err
+			}
+			return a.answer(c.Context(), s, out, func(db *lakedb.DB, w io.Writer) error {
+				return report.Query(c.Context(), db, args[0], w, f)
+			})
+		},
+	}
+	c.Flags().StringVar(&format, "format", "", formatHelp())
+	c.Flags().StringVarP(&out, "output", "o", "", "write to a file, in one step")
+	return c
+}

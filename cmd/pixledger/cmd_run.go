@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"pixledger/ingest"
+	"pixledger/schemas/lake"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "The daemon: follow the sources, commit, run the scheduled jobs, until SIGTERM",
+		Long: `Follows the configured sources through rotation, commits what it reads every
+commit.interval, runs the jobs of the schedule, and serves /healthz, /readyz and
+/metrics at console.listen. On SIGTERM or SIGINT it commits what it has read and
+ends. The catalog is read again when it changes.`,
+		Example: "  pixledger run -c /etc/pixledger/pixledger.yaml",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.runDaemon(c.Context()) },
+	}
+}
+
+// drainTime bounds how long a job under way may take to end after SIGTERM.
+const drainTime = 10 * time.Second
+
+// daemon is one `run` from start to end.
+type daemon struct {
+	app     *app
+	cfg     *Config
+	lake    *lake.Lake
+	log     *slog.Logger
+	catalog *catalogInForce
+	stats   *ingest.Stats
+	metrics *metrics
+}
+
+func (a *app) runDaemon(ctx context.Context) error {
+	s, err := a.setup()
+	if err != nil {
+		return err
+	}
+	if len(s.cfg.Sources) == 0 {
+		return fmt.Errorf("%s: there are no sources to follow; allowed: at least one", a.configPath)
+	}
+	l, err := lake.OpenOrCreate(s.cfg.Lake, a.now())
+	if err != nil {
+		return err
+	}
+	unlock, err := l.Lock(ctx, "run", "pixledger run", 0)
+	if err != nil {
+		var held *lake.HeldError
+		if errors.As(err, &held) {
+			return fmt.Errorf("%s: a daemon runs on this lake already: %w", s.cfg.Lake, err)
+		}
+		return err
+	}
+	defer unlock()
+	listener, err := net.Listen("tcp", s.cfg.Console.Listen)
+	if err != nil {
+		return fmt.Errorf("console.listen: %w; allowed: an address of this machine with a free port", err)
+	}
+	d := &daemon{app: a, cfg: s.cfg, lake: l, log: a.logger(), stats: &ingest.Stats{}}
+	if d.catalog, err = newCatalogInForce(d, s.catalog); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	d.metrics = newMetrics(d)
+	return d.run(ctx, listener)
+}
+
+func (d *daemon) run(ctx context.Context, listener net.Listener) error {
+	jobs, err := d.jobs()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	opts, err := ingestOptions(d.app, d.cfg, d.lake)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	opts.Log, opts.Stats = d.log, d.stats
+	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: 10 * time.Second}
+	d.log.Info("started", "lake", d.cfg.Lake, "sources", len(d.cfg.Sources), "console", listener.Addr().String())
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return ingest.Follow(ctx, opts) })
+	group.Go(func() error {
+		s := &scheduler{lake: d.lake, now: d.app.now, log: d.log, jobs: jobs, ended: d.metrics.jobEnded}
+		s.run(ctx)
+		return nil
+	})
+	group.Go(func() error { d.catalog.watch(ctx); return nil })
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("console: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		// A new context: the daemon's own has ended.
+		sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+		defer cancel()
+		return server.Shutdown(sctx)
+	})
+	err = group.Wait()
+	if err == nil || errors.Is(err, context.Canceled) {
+		d.log.Info("stopped", "lake", d.cfg.Lake)
+		return nil
+	}
+	return err
+}
+
+// jobs are what the schedule runs: each a command of this program in a process
+// of its own, so that its memory goes back when it ends and its failure is its own.
+func (d *daemon) jobs() ([]job, error) {
+	when, err := ParseSchedule(d.cfg.Schedule.Attribute, d.cfg.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("schedule.attribute: %w", err)
+	}
+	return []job{{name: "attribute", when: when, run: func(ctx context.Context) error {
+		return d.command(ctx, "attribute", "--catalog", d.lake.CatalogFile(d.catalog.digest()))
+	}}}, nil
+}
+
+// command runs a command of this program on the daemon's configuration and clock.
+func (d *daemon) command(ctx context.Context, args ...string) error {
+	args = append(args, "--config", d.cfg.File, "--now", d.app.now().Format(time.RFC3339Nano), "--wait", d.app.wait.String())
+	// The running program itself, also when its file was replaced meanwhile.
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
+	cmd.Args[0] = "pixledger"
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = drainTime
+	out, err := cmd.CombinedOutput()
+	text := strings.TrimSpace(string(out))
+	if err != nil {
+		return fmt.Errorf("pixledger %s: %w: %s", args[0], err, text)
+	}
+	d.log.Debug("job said", "job", args[0], "output", text)
+	return nil
+}

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pixledger/schemas"
+	"pixledger/schemas/lake"
+)
+
+// statusReport is what status shows; its JSON is for scripts. Times are UTC.
+type statusReport struct {
+	Now      time.Time      `json:"now"`
+	Lake     string         `json:"lake"`
+	Commits  int64          `json:"commits"`
+	Last     *time.Time     `json:"last_commit"`
+	Daemon   *daemonStatus  `json:"daemon"`
+	Sources  []sourceStatus `json:"sources"`
+	Jobs     []jobStatus    `json:"jobs"`
+	Datasets []datasetSize  `json:"datasets"`
+	Warnings []warning      `json:"warnings"`
+}
+
+type daemonStatus struct {
+	Process      int       `json:"process"`
+	Started      time.Time `json:"started"`
+	CatalogError string    `json:"catalog_error,omitempty"`
+}
+
+type sourceStatus struct {
+	Name       string     `json:"name"`
+	LagBytes   int64      `json:"lag_bytes"`
+	Files      int        `json:"files"`
+	Lines      int64      `json:"lines"`
+	Events     int64      `json:"events"`
+	Rejects    int64      `json:"rejects"`
+	NotCounted int64      `json:"not_counted"`
+	Ignored    int64      `json:"ignored"`
+	LastCommit *time.Time `json:"last_commit"`
+}
+
+type jobStatus struct {
+	Name     string     `json:"name"`
+	Schedule string     `json:"schedule"`
+	LastDue  *time.Time `json:"last_due"`
+	LastRun  *time.Time `json:"last_run"`
+	Error    string     `json:"error,omitempty"`
+	Next     *time.Time `json:"next"`
+}
+
+type datasetSize struct {
+	Name  string `json:"name"`
+	Files int    `json:"files"`
+	Rows  int64  `json:"rows"`
+	Bytes int64  `json:"bytes"`
+}
+
+// warning is something to be looked after, with what to do about it.
+type warning struct {
+	What   string `json:"what"`
+	Remedy string `json:"remedy"`
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "status",
+		Short:   "Sources with their lag, commits, jobs with last and next run",
+		Example: "  pixledger status\n  pixledger status --json | jq .sources",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			cfg, err := a.config()
+			if err != nil {
+				return err
+			}
+			l, err := lake.Open(cfg.Lake)
+			if err != nil {
+				return err
+			}
+			r, err := a.status(cfg, l)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(a.stdout, r)
+			}
+			return r.print(a.stdout)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return c
+}
+
+func writeJSON(w io.Writer, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s\n", b)
+	return err
+}
+
+func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
+	state, err := l.State()
+	if err != nil {
+		return nil, err
+	}
+	r := &statusReport{Now: a.now(), Lake: cfg.Lake, Commits: state.Seq, Sources: []sourceStatus{}, Jobs: []jobStatus{}, Warnings: []warning{}}
+	for _, m := range state.Latest {
+		if r.Last == nil || m.At.After(*r.Last) {
+			r.Last = &m.At
+		}
+	}
+	running := a.daemonRuns(l)
+	if n, ok := readDaemonNote(l); ok && running {
+		r.Daemon = &daemonStatus{Process: n.Process, Started: n.Started, CatalogError: n.CatalogError}
+		if n.CatalogError != "" {
+			r.warn("the catalog's file was refused, the one before is in force: "+n.CatalogError, "mend the file; `pixledger catalog check` shows every mistake")
+		}
+	}
+	r.sources(cfg, state, running)
+	if err := r.jobs(a, cfg, l); err != nil {
+		return nil, err
+	}
+	for _, d := range schemas.Datasets {
+		size := datasetSize{Name: d.Name}
+		for p, f := range state.Files {
+			if len(p) > len(d.Name) && p[:len(d.Name)+1] == d.Name+"/" {
+				size.Files++
+				size.Rows += f.Rows
+				size.Bytes += f.Bytes
+			}
+		}
+		r.Datasets = append(r.Datasets, size)
+	}
+	return r, nil
+}
+
+func (r *statusReport) warn(what, remedy string) {
+	r.Warnings = append(r.Warnings, warning{what, remedy})
+}
+
+// daemonRuns tells whether a daemon holds the lake.
+func (a *app) daemonRuns(l *lake.Lake) bool { return l.Held("run") }
+
+func (r *statusReport) sources(cfg *Config, state *lake.State, running bool) {
+	accounts := accountByEdge(state)
+	for _, lag := range sourceLags(cfg, state) {
+		s := sourceStatus{Name: lag.Name, LagBytes: lag.Lag}
+		if acc := accounts[lag.Name]; acc != nil {
+			s.fill(acc)
+			delete(accounts, lag.Name)
+		}
+		r.Sources = append(r.Sources, s)
+		if lag.Problem != "" {
+			r.warn("source "+lag.Name+": "+lag.Problem, "check the path and its permissions; `pixledger doctor` looks closer")
+		}
+		if lag.Lag > 0 && !running {
+			r.warn(fmt.Sprintf("source %s: %d bytes are not committed and no daemon runs", lag.Name, lag.Lag), "start `pixledger run`, or read them with `pixledger ingest`")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(accounts)) { // files given by hand, sources no longer configured
+		s := sourceStatus{Name: name}
+		s.fill(accounts[name])
+		r.Sources = append(r.Sources, s)
+	}
+}
+
+func (s *sourceStatus) fill(e *edgeAccount) {
+	s.Files, s.Lines, s.Events, s.Rejects = e.Files, e.Lines(), lake.Sum(e.Events), lake.Sum(e.Rejects)
+	s.NotCounted, s.Ignored = lake.Sum(e.NotCounted), e.Ignored
+	if !e.Last.IsZero() {
+		s.LastCommit = &e.Last
+	}
+}
+
+// scheduled lists the jobs that the daemon runs, with their cron specs.
+func scheduled(cfg *Config) []struct{ name, spec string } {
+	return []struct{ name, spec string }{{"attribute", cfg.Schedule.Attribute}}
+}
+
+func (r *statusReport) jobs(a *app, cfg *Config, l *lake.Lake) error {
+	for _, j := range scheduled(cfg) {
+		when, err := ParseSchedule(j.spec, cfg.TimeZone)
+		if err != nil {
+			return fmt.Errorf("schedule.%s: %w", j.name, err)
+		}
+		s := jobStatus{Name: j.name, Schedule: j.spec}
+		if n := readJobNote(l, j.name); !n.Due.IsZero() {
+			s.LastDue, s.LastRun, s.Error = &n.Due, &n.Ended, n.Error
+			if n.Error != "" {
+				r.warn("job "+j.name+" failed: "+n.Error, "mend the cause and run `pixledger "+j.name+"`; the daemon tries again at the next time")
+			}
+		}
+		if next := when.Next(a.now()); !next.IsZero() {
+			next = next.UTC()
+			s.Next = &next
+		}
+		r.Jobs = append(r.Jobs, s)
+	}
+	return nil
+}
+
+func (r *statusReport) print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	daemon := "not running"
+	if r.Daemon != nil {
+		daemon = fmt.Sprintf("running since %s (process %d)", stamp(&r.Daemon.Started), r.Daemon.Process)
+	}
+	fmt.Fprintf(t, "lake\t%s\ncommits\t%d, the last %s\ndaemon\t%s\n\n", r.Lake, r.Commits, stamp(r.Last), daemon)
+	fmt.Fprintln(t, "source\tlag bytes\tfiles\tlines\tevents\trejects\tnot counted\tignored\tlast commit")
+	for _, s := range r.Sources {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", s.Name, s.LagBytes, s.Files, s.Lines, s.Events, s.Rejects, s.NotCounted, s.Ignored, stamp(s.LastCommit))
+	}
+	fmt.Fprintln(t, "\njob\tschedule\tlast run\tnext run\tresult")
+	for _, j := range r.Jobs {
+		result := "ok"
+		switch {
+		case j.Error != "":
+			result = "failed"
+		case j.LastRun == nil:
+			result = "not run yet"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", j.Name, j.Schedule, stamp(j.LastRun), stamp(j.Next), result)
+	}
+	fmt.Fprintln(t, "\ndataset\tfiles\trows\tbytes")
+	for _, d := range r.Datasets {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\n", d.Name, d.Files, d.Rows, d.Bytes)
+	}
+	err := t.Flush()
+	return errors.Join(err, printWarnings(w, r.Warnings))
+}
+
+func printWarnings(w io.Writer, list []warning) error {
+	var err error
+	for _, x := range list {
+		_, e := fmt.Fprintf(w, "\nwarning: %s\n  remedy: %s\n", x.What, x.Remedy)
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// stamp is a time for people, or a dash.
+func stamp(t *time.Time) string {
+	if t == nil || t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}

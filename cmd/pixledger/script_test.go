@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+var update = flag.Bool("update", false, "write what the program says into the transcripts of testdata/script")
+
+// The program as people meet it: scripts in testdata/script, one a theme, each
+// in a folder of its own. What the program says stands in them word for word,
+// in transcripts:
+//
+//	$ pixledger nope            a command line, run by sh
+//	| …                         what it printed on stdout
+//	! …                         and on stderr
+//	= 2                         its exit code, unless 0
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			samples, err := filepath.Abs("../../sample-logs")
+			env.Setenv("SAMPLES", samples)
+			return err
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"transcript": scriptTranscript,
+			"until":      scriptUntil,
+			"listen":     scriptListen,
+		},
+	})
+}
+
+// scriptTranscript runs the command lines of a transcript in their order and
+// compares what they say: transcript FILE.
+func scriptTranscript(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: transcript FILE")
+	}
+	want := ts.ReadFile(args[0])
+	var got strings.Builder
+	for line := range strings.Lines(want) {
+		command, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "$ ")
+		switch {
+		case ok:
+			fmt.Fprintf(&got, "$ %s\n", command)
+			scriptSay(ts, &got, command)
+		case line == "\n" || strings.HasPrefix(line, "#"):
+			got.WriteString(line)
+		}
+	}
+	if got.String() == want {
+		return
+	}
+	if !*update {
+		ts.Check(os.WriteFile(ts.MkAbs("got"), []byte(got.String()), 0o644))
+		_ = ts.Exec("diff", "-u", "--label", "want: "+args[0], "--label", "got", ts.MkAbs(args[0]), ts.MkAbs("got"))
+		ts.Fatalf("%s: the program says something else (go test -run TestScripts -update accepts it)", args[0])
+	}
+	path := filepath.Join("testdata", "script", ts.Name()+".txtar")
+	archive, err := txtar.ParseFile(path)
+	ts.Check(err)
+	i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == args[0] })
+	archive.Files[i].Data = []byte(got.String())
+	ts.Check(os.WriteFile(path, txtar.Format(archive), 0o644))
+}
+
+// scriptSay runs one command line and writes down what it says.
+func scriptSay(ts *testscript.TestScript, got *strings.Builder, command string) {
+	// A command line that never ends is a finding, not a reason to wait.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, "sh", "-c", command)
+	c.Dir = ts.MkAbs(".")
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "SAMPLES", "WORK", "ADDRESS"} {
+		c.Env = append(c.Env, name+"="+ts.Getenv(name))
+	}
+	var stdout, stderr bytes.Buffer
+	c.Stdout, c.Stderr = &stdout, &stderr
+	err := c.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
+		ts.Fatalf("%s: %v\n%s%s", command, errors.Join(err, ctx.Err()), stdout.String(), stderr.String())
+	}
+	for _, s := range []struct {
+		mark string
+		text []byte
+	}{{"|", stdout.Bytes()}, {"!", stderr.Bytes()}} {
+		for line := range strings.Lines(scriptSteady(ts, string(s.text))) {
+			fmt.Fprintln(got, strings.TrimRight(s.mark+" "+strings.TrimSuffix(line, "\n"), " "))
+		}
+	}
+	if exit != nil {
+		fmt.Fprintf(got, "= %d\n", exit.ExitCode())
+	}
+}
+
+// changing is what differs from run to run.
+var changing = []struct {
+	pattern *regexp.Regexp
+	instead string
+}{
+	{regexp.MustCompile(`\btime=\S+ `), ""},
+	{regexp.MustCompile(`\(process \d+\)`), "(process N)"},
+	{regexp.MustCompile(`\d+\.\d GiB free`), "N GiB free"},
+}
+
+func scriptSteady(ts *testscript.TestScript, text string) string {
+	text = strings.ReplaceAll(text, ts.Getenv("WORK"), "$WORK")
+	if address := ts.Getenv("ADDRESS"); address != "" {
+		text = strings.ReplaceAll(text, address, "$ADDRESS")
+	}
+	for _, c := range changing {
+		text = c.pattern.ReplaceAllString(text, c.instead)
+	}
+	return text
+}
+
+// scriptUntil runs a command until its stdout matches: until PATTERN COMMAND…
+func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN COMMAND…")
+	}
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_ = ts.Exec(args[1], args[2:]...) // until then it may fail
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			ts.Fatalf("waited in vain for %q", args[0])
+		case <-tick.C:
+		}
+	}
+}
+
+// scriptListen takes a port of this machine and sets ADDRESS: listen.
+func scriptListen(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: listen")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+	ts.Setenv("ADDRESS", l.Addr().String())
+}
+
+// Every command explains itself: --help ends well, on stdout alone, and shows
+// examples whose commands and flags there are.
+func TestHelpOfEveryCommand(t *testing.T) {
+	root := (&app{}).rootCommand()
+	root.InitDefaultHelpCmd()
+	for _, c := range allCommands(root) {
+		words := strings.Fields(c.CommandPath())[1:]
+		var stdout, stderr bytes.Buffer
+		if code := run(t.Context(), append(slices.Clone(words), "--help"), &stdout, &stderr); code != exitOK || stderr.Len() > 0 {
+			t.Errorf("%s --help: exit code %d, stderr %q", c.CommandPath(), code, stderr.String())
+		}
+		if !strings.Contains(stdout.String(), "\nExamples:\n  pixledger") {
+			t.Errorf("%s --help shows no example:\n%s", c.CommandPath(), stdout.String())
+		}
+		var asked bytes.Buffer
+		if code := run(t.Context(), append([]string{"help"}, words...), &asked, &stderr); code != exitOK || asked.String() != stdout.String() {
+			t.Errorf("help %s does not say what %s --help says:\n%s", strings.Join(words, " "), c.CommandPath(), asked.String())
+		}
+		for _, line := range exampleLines(c.Example) {
+			used, rest, err := (&app{}).rootCommand().Find(line)
+			if err == nil {
+				err = used.ParseFlags(rest)
+			}
+			if err == nil && used.Args != nil {
+				err = used.Args(used, used.Flags().Args())
+			}
+			if err != nil {
+				t.Errorf("%s --help shows a command line that is none: %q: %v", c.CommandPath(), line, err)
+			}
+		}
+	}
+}
+
+// exampleLines are the pixledger command lines of an example, in words and
+// without the program's name.
+func exampleLines(example string) [][]string {
+	var out [][]string
+	for line := range strings.Lines(example) {
+		for command := range strings.SplitSeq(line, "&&") {
+			var words []string
+			for _, m := range regexp.MustCompile(`"([^"]*)"|(\S+)`).FindAllStringSubmatch(command, -1) {
+				words = append(words, m[1]+m[2])
+			}
+			if len(words) > 0 && words[0] == "pixledger" {
+				if i := slices.Index(words, "|"); i > 0 {
+					words = words[:i]
+				}
+				out = append(out, words[1:])
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,67 @@
+package ingest
+
+import (
+	"errors"
+	"io/fs"
+	"time"
+
+	"pixledger/schemas/lake"
+)
+
+// LogStatus is how far a source's log is committed. Of a source with a glob
+// there is one for each log.
+type LogStatus struct {
+	Source   string
+	Path     string
+	Missing  bool   // there is no such log now
+	Err      error  // why the log can't be read
+	SourceID string // empty: nothing of it is committed
+	Size     int64  // bytes
+	Position int64  // bytes that are committed
+	Lag      int64  // bytes that are not
+	Last     time.Time
+}
+
+// Survey looks how far the sources' logs, as they stand now, are committed in
+// the state. It reads the beginnings of the logs and changes nothing.
+func Survey(sources []Source, state *lake.State) []LogStatus {
+	var out []LogStatus
+	for i := range sources {
+		paths, err := sources[i].paths()
+		if err == nil && len(paths) == 0 {
+			paths = []string{sources[i].Path}
+		}
+		if err != nil {
+			out = append(out, LogStatus{Source: sources[i].Name, Path: sources[i].Path, Err: err})
+			continue
+		}
+		for _, p := range paths {
+			out = append(out, survey(sources[i].Name, p, state))
+		}
+	}
+	return out
+}
+
+func survey(source, path string, state *lake.State) LogStatus {
+	s := LogStatus{Source: source, Path: path}
+	f, fi, err := openRegular(path)
+	if err != nil {
+		if s.Missing = errors.Is(err, fs.ErrNotExist); !s.Missing {
+			s.Err = err
+		}
+		return s
+	}
+	defer f.Close()
+	s.Size = fi.Size()
+	p := plainFile{file: f, size: fi.Size()}
+	head, err := p.head()
+	if err == nil {
+		var id identity
+		if id, err = identify(state, head, p); err == nil && id.standing == knownFile {
+			s.SourceID, s.Position, s.Last = id.source.ID, id.source.Position, id.source.Last
+		}
+	}
+	s.Err = err
+	s.Lag = max(0, s.Size-s.Position)
+	return s
+}

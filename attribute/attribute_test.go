@@ -1,18 +1,29 @@
 package attribute_test
 
 import (
+	"flag"
 	"os"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"pixledger/attribute"
 	"pixledger/attribute/reference"
 )
+
+// TestMain sets the number of worlds; -rapid.checks on the command line wins.
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "200"); err != nil {
+		panic(err)
+	}
+	m.Run()
+}
 
 // Money rests on the decisions being those of the rules, in every corner of
 // them, however the events arrived.
 func TestDecidesAsTheRulesSay(t *testing.T) {
+	defer attribute.WriteQuickly()()
 	base := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
 		cat, events, voids := reference.World(rt)

@@ -17,6 +17,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/decimal128"
 	"github.com/apache/arrow/go/v15/arrow/memory"
+	"github.com/apache/arrow/go/v15/parquet"
 	"github.com/apache/arrow/go/v15/parquet/pqarrow"
 
 	"pixledger/schemas"
@@ -132,11 +133,27 @@ func (d *dayFiles) begin(date string) error {
 	d.open = &dayFile{date: date, file: f, buffer: bufio.NewWriterSize(f, 1<<18), sum: sha256.New()}
 	d.seen[date] = true
 	d.open.out, err = pqarrow.NewFileWriter(schemas.Attributions.ArrowSchema(), io.MultiWriter(d.open.buffer, d.open.sum, counter{&d.open.bytes}),
-		lake.WriterProperties(), pqarrow.DefaultWriterProps())
+		properties, pqarrow.DefaultWriterProps())
 	if err != nil {
 		return fmt.Errorf("write attributions of %s: %w", date, err)
 	}
 	return nil
+}
+
+// properties are a variable for the tests of decisions alone, which write
+// thousands of files and care about nothing but their rows.
+var properties = fileProperties()
+
+// fileProperties leave out the dictionaries that could grow too large. For a
+// column that falls back from one, the writer lists its encodings in no fixed
+// order, and the same rows would not be the same bytes. The dictionaries of
+// numbers and of the few words can't grow so far within a row group.
+func fileProperties() *parquet.WriterProperties {
+	var plain []parquet.WriterProperty
+	for _, column := range []string{"conversion_id", "user_id", "order_id", "other", "touch_id"} {
+		plain = append(plain, parquet.WithDictionaryFor(column, false))
+	}
+	return lake.WriterProperties(plain...)
 }
 
 func fileName(date string) string { return "attributions-" + date + ".parquet" }

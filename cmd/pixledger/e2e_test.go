@@ -133,6 +133,16 @@ func write(t testing.TB, path, content string) {
 	}
 }
 
+// asBrowser sends requests under a browser's name: a Go program's own would
+// be a robot's.
+type asBrowser struct{}
+
+func (asBrowser) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0")
+	return http.DefaultTransport.RoundTrip(r)
+}
+
 // journey is one user's: an impression, for some a click that leads to the
 // shop, a purchase, and a segment. Marks tell each request apart.
 func (w *edgeWorld) journey(mark string, kind int) {
@@ -140,7 +150,7 @@ func (w *edgeWorld) journey(mark string, kind int) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	browser := &http.Client{Jar: jar, Transport: asBrowser{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	send := func(event, path string, query url.Values, want int) *http.Response {
 		query.Set("mark", event+"-"+mark)
 		r, err := browser.Get(w.nginx.URL + path + "?" + query.Encode())
@@ -185,7 +195,6 @@ func (w *edgeWorld) journey(mark string, kind int) {
 			w.t.Errorf("the click led to %v %v", landing, err)
 			return
 		}
-		browser = http.DefaultClient
 		query := "id=9012&order_id=order-" + mark + "&mark=server-" + mark + "&sspdata=" + landing.Query().Get("ref")
 		resp, err := http.Get(w.nginx.URL + "/sspx?" + query)
 		if err != nil || resp.StatusCode != 204 {
@@ -200,7 +209,8 @@ func (w *edgeWorld) journey(mark string, kind int) {
 	case 3: // no purchase; a segment, and a beacon that posts a conversion of a stranger
 		send("segment", "/seg", url.Values{"add": {"45962"}}, 200)
 		body := strings.NewReader("beacon")
-		resp, err := http.Post(w.nginx.URL+"/px?id=9012&order_id=beacon-"+mark+"&mark=beacon-"+mark, "text/plain", body)
+		stranger := &http.Client{Transport: asBrowser{}}
+		resp, err := stranger.Post(w.nginx.URL+"/px?id=9012&order_id=beacon-"+mark+"&mark=beacon-"+mark, "text/plain", body)
 		if err != nil || resp.StatusCode != 200 {
 			w.t.Errorf("beacon: %v %v", resp, err)
 			return

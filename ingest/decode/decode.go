@@ -192,13 +192,13 @@ func (d *Decoder) Decode(r *parse.Request, now int64, ev *Event) Outcome {
 	if denied {
 		ev.UserID = nil
 	} else if d.opts.UserParam == "" {
-		ev.UserID = d.text(nginxUserID(r))
+		ev.UserID = d.field(r, nginxUserID(r))
 	}
 	ev.IP = d.address(r.IP, denied)
-	ev.ID = d.text(r.ID)
-	ev.Host = d.text(r.Host)
-	ev.Referer = d.text(r.Referer)
-	ev.UserAgent = d.text(r.UserAgent)
+	ev.ID = d.field(r, r.ID)
+	ev.Host = d.field(r, r.Host)
+	ev.Referer = d.field(r, r.Referer)
+	ev.UserAgent = d.field(r, r.UserAgent)
 	if !p.ServerSide && len(r.UserAgent) > 0 && d.bots.isBot(r.UserAgent) {
 		ev.InvalidReason = Bot
 	}
@@ -282,6 +282,14 @@ func plainUserID(b []byte) []byte {
 		return nil
 	}
 	return b
+}
+
+// field gives a field of the request as UTF-8.
+func (d *Decoder) field(r *parse.Request, b []byte) []byte {
+	if r.UTF8 {
+		return b
+	}
+	return d.text(b)
 }
 
 // text gives b as UTF-8: each byte that is none becomes U+FFFD.

@@ -27,14 +27,22 @@ const (
 	highs = 0x8080808080808080
 )
 
+// What scanString finds in a string.
+const (
+	hasEscape   = 1 << iota // a backslash
+	hasNonASCII             // a byte above 0x7F, in the string or up to 7 bytes behind it
+)
+
 // scanString reads the string whose opening quote stands before i: its
-// content is b[i:end-1]. escaped says that it holds a backslash.
-func scanString(b []byte, i int) (end int, escaped bool) {
+// content is b[i:end-1].
+func scanString(b []byte, i int) (end int, found int) {
+	var all uint64 // all bytes, one over the other
 	for {
 		// Eight bytes at a time, up to the first quote, backslash or control
 		// character: the lowest marked byte is always a true one.
 		for i+8 <= len(b) {
 			x := binary.LittleEndian.Uint64(b[i:])
+			all |= x
 			q := x ^ ones*'"'
 			s := x ^ ones*'\\'
 			m := ((x - ones*0x20) &^ x) | ((q - ones) &^ q) | ((s - ones) &^ s)
@@ -46,33 +54,37 @@ func scanString(b []byte, i int) (end int, escaped bool) {
 		}
 		for ; ; i++ {
 			if i >= len(b) {
-				return -1, false
+				return -1, 0
 			}
 			c := b[i]
 			if c == '"' {
-				return i + 1, escaped
+				if all&highs != 0 {
+					found |= hasNonASCII
+				}
+				return i + 1, found
 			}
 			if c < 0x20 {
-				return -1, false
+				return -1, 0
 			}
 			if c == '\\' {
 				break
 			}
+			all |= uint64(c)
 		}
-		escaped = true
+		found |= hasEscape
 		if i+1 >= len(b) {
-			return -1, false
+			return -1, 0
 		}
 		switch b[i+1] {
 		case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 			i += 2
 		case 'u':
 			if _, ok := hex4(b, i+2); !ok {
-				return -1, false
+				return -1, 0
 			}
 			i += 6
 		default:
-			return -1, false
+			return -1, 0
 		}
 	}
 }

@@ -31,6 +31,7 @@ const (
 // Parse reads one line.
 func (Pixledger) Parse(line []byte, r *Request) error {
 	r.reset()
+	r.UTF8 = true
 	i := skipSpace(line, 0)
 	if i >= len(line) || line[i] != '{' {
 		return ErrMalformed
@@ -45,12 +46,12 @@ func (Pixledger) Parse(line []byte, r *Request) error {
 			return ErrMalformed
 		}
 		start := i + 1
-		end, escaped := scanString(line, start)
+		end, found := scanString(line, start)
 		if end < 0 {
 			return ErrMalformed
 		}
 		key := line[start : end-1]
-		if escaped {
+		if found&hasEscape != 0 {
 			key = r.unescape(key)
 		}
 		if end < len(line) && line[end] == ':' {
@@ -67,12 +68,15 @@ func (Pixledger) Parse(line []byte, r *Request) error {
 		switch c := line[i]; {
 		case c == '"':
 			start = i + 1
-			if i, escaped = scanString(line, start); i < 0 {
+			if i, found = scanString(line, start); i < 0 {
 				return ErrMalformed
 			}
 			value = line[start : i-1]
-			if escaped {
-				value = r.unescape(value)
+			if found != 0 {
+				r.UTF8 = r.UTF8 && found&hasNonASCII == 0
+				if found&hasEscape != 0 {
+					value = r.unescape(value)
+				}
 			}
 		case c == '-' || c-'0' <= 9:
 			start = i

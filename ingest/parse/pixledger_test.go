@@ -214,10 +214,16 @@ func allDigits(s string) bool {
 func FuzzParsePixledger(f *testing.F) {
 	f.Add([]byte(full))
 	f.Add([]byte(`{"ua":"a\"b\\c\/d\b\f\n\r\t\u00e9\ud83d\ude00\ud83d","x":{"y":[1,-2.5e+3,null,true]},"uri":"/px","uri":2}`))
+	f.Add([]byte("{\"ua\":\"Mozilla \xff\\u00e9\",\"uri\":\"/px\",\"host\":\"a\xffbcdefghijk\"}"))
 	f.Add([]byte(` { "time" : 12.3456789 , "status" : "404" } `))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var r Request
 		err := (Pixledger{}).Parse(line, &r)
+		for _, b := range [][]byte{r.Method, r.URI, r.ID, r.IP, r.Host, r.Referer, r.UserAgent, r.UIDGot, r.UIDSet, r.GPC} {
+			if r.UTF8 && !utf8.Valid(b) {
+				t.Fatalf("%q: %q is taken for UTF-8", line, b)
+			}
+		}
 		if !utf8.Valid(line) {
 			return // encoding/json turns other bytes into U+FFFD; the parser leaves that to the decoder
 		}

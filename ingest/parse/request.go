@@ -35,6 +35,10 @@ type Request struct {
 	UIDSet    []byte // nginx's $uid_set, likewise
 	GPC       []byte // the Sec-GPC header
 
+	// UTF8 says that all text fields are known to be UTF-8; where it is false
+	// they may be or not.
+	UTF8 bool
+
 	buf []byte // text whose escapes were undone
 }
 

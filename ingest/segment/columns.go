@@ -2,6 +2,7 @@ package segment
 
 import (
 	"bytes"
+	"sync"
 
 	"pixledger/schemas"
 
@@ -231,8 +232,25 @@ const (
 	rowBytes   = 160
 )
 
+// groups keeps emptied groups with their memory for the batches to come.
+var groups = map[*schemas.Dataset]*sync.Pool{&schemas.Events: {}, &schemas.Rejects: {}}
+
 func newGroup(d *schemas.Dataset) *group {
+	if g, ok := groups[d].Get().(*group); ok {
+		return g
+	}
 	return &group{dataset: d, bytes: groupBytes, cols: make([]*column, len(d.Columns))}
+}
+
+// release gives the group's memory to the batches to come.
+func (g *group) release() {
+	g.reset()
+	for _, c := range g.cols {
+		if c != nil {
+			c.spelled = false
+		}
+	}
+	groups[g.dataset].Put(g)
 }
 
 // reset empties the group and keeps its memory.

@@ -40,25 +40,32 @@ func (s *levels) constant(v int16, n int) []int16 {
 
 // writeColumn writes the leaves of one column.
 func writeColumn(rg *rowGroup, d schemas.Column, c *column, rows int, s *levels) error {
-	if c == nil {
-		c = &column{}
+	if c == nil || c.rows == 0 {
+		if d.Required {
+			return errors.New("a required value is missing")
+		}
+		err := rg.writeNulls(rows)
+		if err == nil && d.Type == schemas.TextMap {
+			err = rg.writeNulls(rows) // a map has two leaves
+		}
+		return err
 	}
 	switch d.Type {
 	case schemas.BigInts:
-		return writeList(rg, c, rows, s, leaf{rows: c.rows, full: 3})
+		return writeList(rg, c, rows, s, leaf{full: 3})
 	case schemas.Texts:
-		return writeList(rg, c, rows, s, leaf{rows: c.rows, text: &c.text, full: 3})
+		return writeList(rg, c, rows, s, leaf{text: &c.text, full: 3})
 	case schemas.TextMap:
 		// An entry's key is required, and so its levels end one lower.
-		if err := writeList(rg, c, rows, s, leaf{rows: c.rows, text: &c.text, numbers: c.numbers, full: 2}); err != nil {
+		if err := writeList(rg, c, rows, s, leaf{text: &c.text, numbers: c.numbers, full: 2}); err != nil {
 			return err
 		}
-		return writeList(rg, c, rows, s, leaf{rows: c.rows, text: &c.values, full: 3})
+		return writeList(rg, c, rows, s, leaf{text: &c.values, full: 3})
 	}
 	if d.Required && (c.rows != rows || c.sparse) {
 		return errors.New("a required value is missing")
 	}
-	w, words, err := rg.nextLeaf(leaf{rows: c.rows, text: &c.text, numbers: c.numbers}, s)
+	w, words, err := rg.nextLeaf(leaf{text: &c.text, numbers: c.numbers}, s)
 	if err != nil {
 		return err
 	}
@@ -138,11 +145,9 @@ func writeValues(w file.ColumnChunkWriter, c *column, lo, hi int, defs []int16, 
 	return err
 }
 
-// leaf is one leaf of a column: how many rows it tells of; its texts, or nil
-// for integers; their numbers where they are kept once; and the definition
-// level of a value.
+// leaf is one leaf of a column: its texts, or nil for integers; their numbers
+// where they are kept once; and the definition level of a value.
 type leaf struct {
-	rows    int
 	text    *texts
 	numbers []int32
 	full    int16
@@ -209,11 +214,7 @@ type wordWriter struct {
 // nextLeaf begins a leaf column, with its dictionary where it has one.
 func (g *rowGroup) nextLeaf(l leaf, s *levels) (file.ColumnChunkWriter, *wordWriter, error) {
 	layout := g.file.layout
-	switch {
-	case l.rows == 0:
-		w, err := g.nextColumn(layout.empty)
-		return w, nil, err
-	case len(l.numbers) == 0:
+	if len(l.numbers) == 0 {
 		w, err := g.nextColumn(layout.props)
 		return w, nil, err
 	}

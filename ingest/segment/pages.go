@@ -150,6 +150,33 @@ func (p *pageWriter) WriteDataPage(page file.DataPage) (int64, error) {
 	return written, nil
 }
 
+// writeNulls writes a leaf column that has nothing but nulls, without a column
+// writer: one page whose levels are one run of zeros each.
+func (g *rowGroup) writeNulls(rows int) error {
+	meta := g.meta.NextColumnChunk()
+	p, err := newPageWriter(g, meta)
+	if err != nil {
+		return err
+	}
+	run := append(binary.AppendUvarint(nil, uint64(rows)<<1), 0)
+	defs, reps := run, run
+	if meta.Descr().MaxRepetitionLevel() == 0 {
+		reps = nil
+	}
+	var stats metadata.EncodedStatistics
+	stats.SetNullCount(int64(rows))
+	data := append(append([]byte{}, reps...), defs...)
+	n := int32(rows)
+	page := file.NewDataPageV2WithStats(memory.NewBufferBytes(data), n, n, n, parquet.Encodings.Plain, int32(len(defs)), int32(len(reps)),
+		int32(len(data)), false, stats)
+	defer page.Release()
+	if _, err := p.WriteDataPage(page); err != nil {
+		return err
+	}
+	meta.SetStats(stats)
+	return p.Close(false, false)
+}
+
 // version1 gives the content of a page in version 1, compressed, and its size
 // before that: the levels, each with its length before it, and the values.
 func (c *compressor) version1(page *file.DataPageV2) (raw int, data []byte) {

@@ -467,6 +467,8 @@ func (b *Batch) close(p *part) error {
 	}
 	p.file = nil
 	b.memory -= p.group.bytes
+	p.group.release()
+	p.group = nil
 	delete(b.parts, p.key)
 	for i, r := range b.recent {
 		if r == p {

@@ -28,7 +28,7 @@ const batchRows = 4096
 // until a pageWriter makes version 1 of them. Integers are written as differences, for times, offsets and
 // ids lie close together. Texts that repeat come with a dictionary that is
 // made while the rows are gathered, all others without one.
-func writerProperties(d schemas.Dataset, dictionary, differences bool) *parquet.WriterProperties {
+func writerProperties(d schemas.Dataset, dictionary bool) *parquet.WriterProperties {
 	opts := []parquet.WriterProperty{
 		parquet.WithCompression(compress.Codecs.Zstd),
 		parquet.WithCreatedBy("pixledger"),
@@ -42,8 +42,15 @@ func writerProperties(d schemas.Dataset, dictionary, differences bool) *parquet.
 		parquet.WithBatchSize(1 << 40),
 	}
 	for _, c := range d.Columns {
-		if differences && isInteger(c.Type) {
+		if isInteger(c.Type) {
 			opts = append(opts, parquet.WithEncodingFor(c.Name, parquet.Encodings.DeltaBinaryPacked))
+		}
+		// Bounds of random texts and of unlike things let nobody skip anything.
+		switch {
+		case c.Name == "event_id":
+			opts = append(opts, parquet.WithStatsFor(c.Name, false))
+		case c.Type == schemas.TextMap:
+			opts = append(opts, parquet.WithStatsFor(c.Name+".key_value.value", false))
 		}
 	}
 	return parquet.NewWriterProperties(opts...)
@@ -63,17 +70,16 @@ type layout struct {
 	dataset *schemas.Dataset
 	props   *parquet.WriterProperties
 	words   *parquet.WriterProperties // of columns with a dictionary
-	empty   *parquet.WriterProperties // of columns without any value, for which there are no differences
 	schema  *schema.Schema
 }
 
 func newLayout(d *schemas.Dataset) *layout {
-	props := writerProperties(*d, false, true)
+	props := writerProperties(*d, false)
 	s, err := pqarrow.ToParquet(d.ArrowSchema(), props, pqarrow.DefaultWriterProps())
 	if err != nil {
 		panic(fmt.Sprintf("segment: dataset %s: %v", d.Name, err)) // the columns are the program's own
 	}
-	return &layout{d, props, writerProperties(*d, true, false), writerProperties(*d, false, false), s}
+	return &layout{d, props, writerProperties(*d, true), s}
 }
 
 // The layouts of what ingest writes.

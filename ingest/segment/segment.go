@@ -43,11 +43,11 @@ type Options struct {
 	Prefix string
 	// Now is the moment of reading, until SetNow says another.
 	Now time.Time
-	// Memory is about how many bytes of rows are held, 32 MiB unless set; as
+	// Memory is about how many bytes of rows are held, 20 MiB unless set; as
 	// much again is needed while rows are written.
 	Memory int
 	// RowGroup is the size of the rows of a full row group in memory, in bytes,
-	// 8 MiB unless set.
+	// 6 MiB unless set.
 	RowGroup int
 }
 
@@ -146,8 +146,8 @@ const openFiles = 64
 
 // New begins a batch in the staging folder, which exists.
 func New(dir string, opts Options) *Batch {
-	opts.Memory = cmp.Or(opts.Memory, 32<<20)
-	opts.RowGroup = cmp.Or(opts.RowGroup, 8<<20)
+	opts.Memory = cmp.Or(opts.Memory, 20<<20)
+	opts.RowGroup = cmp.Or(opts.RowGroup, 6<<20)
 	return &Batch{
 		dir: dir, opts: opts, now: opts.Now.UnixMicro(),
 		sources: map[*Source]*sourceState{}, parts: map[partKey]*part{},

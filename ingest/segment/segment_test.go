@@ -319,6 +319,39 @@ func TestMemoryChangesNoRow(t *testing.T) {
 	}
 }
 
+// Texts that do not repeat after all, in columns that are kept by number at
+// first, read back as they were.
+func TestTextsThatDoNotRepeat(t *testing.T) {
+	dir := t.TempDir()
+	b := New(dir, Options{Now: readTime, RowGroup: 700_000})
+	src := newSource(t, parse.Pixledger{}, decode.Options{IP: decode.Keep})
+	const n = 5000
+	want := make([]row, n)
+	for i := range n {
+		want[i] = row{"referer": fmt.Sprintf("https://shop.example/%d", i), "params": map[string]string{fmt.Sprintf("p%d", i%3000): fmt.Sprint(i)},
+			"user_agent": strings.Repeat(fmt.Sprintf("agent %d ", i/50), 1000)} // 8 kB, 100 different ones: more than fit
+		more := []string{fmt.Sprintf(`"id":"e%d"`, i), fmt.Sprintf(`"ua":%q`, want[i]["user_agent"]), fmt.Sprintf(`"referer":%q`, want[i]["referer"])}
+		if i%7 != 0 {
+			want[i]["ip"] = fmt.Sprintf("10.0.%d.%d", i/256, i%256)
+			more = append(more, fmt.Sprintf(`"ip":%q`, want[i]["ip"]))
+		}
+		if err := b.Append(src, int64(i), []byte(line("2026-11-02T10:00:00Z", fmt.Sprintf("/px?p%d=%d", i%3000, i), more...))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows := readResult(t, dir, finish(t, b))["events/type=conversion/date=2026-11-02"]
+	if len(rows) != n {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for i, r := range rows {
+		for _, name := range []string{"referer", "user_agent", "ip", "params"} {
+			if !reflect.DeepEqual(r[name], want[i][name]) {
+				t.Fatalf("row %d: %s is %.80v, not %.80v", i, name, r[name], want[i][name])
+			}
+		}
+	}
+}
+
 func TestListsLongerThanABatchOfRows(t *testing.T) {
 	dir := t.TempDir()
 	b := New(dir, Options{Now: readTime})

@@ -22,14 +22,14 @@ import (
 func openRegular(path string) (*os.File, os.FileInfo, error) {
 	fi, err := os.Stat(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%s: %w", path, errors.Unwrap(err))
 	}
 	if err := checkRegular(path, fi); err != nil {
 		return nil, nil, err
 	}
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%s: %w", path, errors.Unwrap(err))
 	}
 	if fi, err = f.Stat(); err == nil {
 		err = checkRegular(path, fi)

@@ -103,7 +103,7 @@ func judge(ctx context.Context, conn *sql.Conn, statement string) (string, error
 	case doc.Error && doc.Kind == "parser":
 		return "", usage(queryAllowed, "the query can't be parsed: %s", doc.Message)
 	case doc.Error:
-		return "", usage(queryAllowed, "the query is another statement than a SELECT (PIVOT needs its values in IN)")
+		return "", usage(queryAllowed, "the query is no SELECT, or a PIVOT without the list of its values")
 	case len(doc.Statements) == 0:
 		return "", usage(queryAllowed, "the query is empty")
 	case len(doc.Statements) > 1:

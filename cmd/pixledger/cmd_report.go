@@ -15,7 +15,7 @@ import (
 
 func (a *app) reportCommand() *cobra.Command {
 	var p report.Params
-	var format, out string
+	var format, out, catalog string
 	var list, describe bool
 	c := &cobra.Command{
 		Use:   "report NAME",
@@ -49,7 +49,7 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 			if err := report.Check(name, p); err != nil {
 				return asUsage(err)
 			}
-			s, err := a.setup()
+			s, err := a.setupWith(catalog)
 			if err != nil {
 				return err
 			}
@@ -70,6 +70,7 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 	fl.StringVar(&p.TimeZone, "time-zone", "", "an IANA zone, or advertiser for each one's own")
 	fl.StringVar(&format, "format", "", formatHelp())
 	fl.StringVarP(&out, "output", "o", "", "write to a file, in one step")
+	fl.StringVar(&catalog, "catalog", "", "report by this catalog instead of the configured one")
 	fl.BoolVar(&list, "list", false, "list the reports")
 	fl.BoolVar(&describe, "describe", false, "describe the report's columns, dimensions and filters")
 	return c
@@ -157,7 +158,7 @@ func (a *app) describeReport(name string) error {
 }
 
 func (a *app) queryCommand() *cobra.Command {
-	var format, out string
+	var format, out, catalog string
 	c := &cobra.Command{
 		Use:   "query SQL",
 		Short: "Answer one SELECT over the lake's views",
@@ -173,7 +174,7 @@ and files beyond the lake's data folders can't be reached.`,
 			if err != nil {
 				return err
 			}
-			s, err := a.setup()
+			s, err := a.setupWith(catalog)
 			if err != nil {
 				return err
 			}
@@ -184,5 +185,6 @@ and files beyond the lake's data folders can't be reached.`,
 	}
 	c.Flags().StringVar(&format, "format", "", formatHelp())
 	c.Flags().StringVarP(&out, "output", "o", "", "write to a file, in one step")
+	c.Flags().StringVar(&catalog, "catalog", "", "query by this catalog instead of the configured one")
 	return c
 }

@@ -34,9 +34,10 @@ func (a *app) initCommand() *cobra.Command {
 
 func (a *app) catalogCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "catalog",
-		Short: "Check the catalog of pixels, line items and trackers",
-		RunE:  needSubcommand,
+		Use:     "catalog",
+		Short:   "Check the catalog of pixels, line items and trackers",
+		Example: "  pixledger catalog check",
+		RunE:    needSubcommand,
 	}
 	c.AddCommand(&cobra.Command{
 		Use:   "check [FILE]",
@@ -83,9 +84,10 @@ func count(n int, noun string) string {
 
 func (a *app) edgeCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "edge",
-		Short: "Print the edge's nginx configuration",
-		RunE:  needSubcommand,
+		Use:     "edge",
+		Short:   "Print the edge's nginx configuration",
+		Example: "  pixledger edge nginx",
+		RunE:    needSubcommand,
 	}
 	var out string
 	nginx := &cobra.Command{

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) verifyCommand() *cobra.Command {
-	var since string
+	var since, catalog string
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Check every file, the account of lines, and the decisions",
@@ -32,7 +32,7 @@ attribution would do is pending, no error. A difference makes the exit code 1.`,
 				}
 				from = t
 			}
-			s, err := a.setup()
+			s, err := a.setupWith(catalog)
 			if err != nil {
 				return err
 			}
@@ -79,6 +79,7 @@ attribution would do is pending, no error. A difference makes the exit code 1.`,
 			return nil
 		},
 	}
+	c.Flags().StringVar(&catalog, "catalog", "", "verify by this catalog instead of the configured one")
 	c.Flags().StringVar(&since, "since", "", "leave out what was committed before this UTC date")
 	return c
 }

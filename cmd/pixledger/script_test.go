@@ -47,27 +47,44 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"transcript": scriptTranscript,
+			"transcript": scriptTranscript(scriptShell),
+			"refusals":   scriptTranscript(scriptInside),
 			"until":      scriptUntil,
 			"listen":     scriptListen,
 		},
 	})
 }
 
+// speaker runs one command line and gives what it said.
+type speaker func(ts *testscript.TestScript, command string) (stdout, stderr string, code int)
+
 // scriptTranscript runs the command lines of a transcript in their order and
-// compares what they say: transcript FILE.
-func scriptTranscript(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: transcript FILE")
+// compares what they say: transcript FILE, which stands in the script's first
+// folder also after a cd.
+func scriptTranscript(say speaker) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) != 1 {
+			ts.Fatalf("usage: transcript FILE")
+		}
+		transcribe(ts, say, args[0])
 	}
-	want := ts.ReadFile(args[0])
+}
+
+func transcribe(ts *testscript.TestScript, say speaker, name string) {
+	file := filepath.Join(ts.Getenv("WORK"), name)
+	want := ts.ReadFile(file)
 	var got strings.Builder
 	for line := range strings.Lines(want) {
 		command, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "$ ")
 		switch {
 		case ok:
 			fmt.Fprintf(&got, "$ %s\n", command)
-			scriptSay(ts, &got, command)
+			stdout, stderr, code := say(ts, command)
+			writeMarked(&got, "|", scriptSteady(ts, stdout))
+			writeMarked(&got, "!", scriptSteady(ts, stderr))
+			if code != 0 {
+				fmt.Fprintf(&got, "= %d\n", code)
+			}
 		case line == "\n" || strings.HasPrefix(line, "#"):
 			got.WriteString(line)
 		}
@@ -76,20 +93,26 @@ func scriptTranscript(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	if !*update {
-		ts.Check(os.WriteFile(ts.MkAbs("got"), []byte(got.String()), 0o644))
-		_ = ts.Exec("diff", "-u", "--label", "want: "+args[0], "--label", "got", ts.MkAbs(args[0]), ts.MkAbs("got"))
-		ts.Fatalf("%s: the program says something else (go test -run TestScripts -update accepts it)", args[0])
+		ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "got"), []byte(got.String()), 0o644))
+		_ = ts.Exec("diff", "-u", "--label", "want: "+name, "--label", "got", file, filepath.Join(ts.Getenv("WORK"), "got"))
+		ts.Fatalf("%s: the program says something else (go test -run TestScripts -update accepts it)", name)
 	}
 	path := filepath.Join("testdata", "script", ts.Name()+".txtar")
 	archive, err := txtar.ParseFile(path)
 	ts.Check(err)
-	i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == args[0] })
+	i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == name })
 	archive.Files[i].Data = []byte(got.String())
 	ts.Check(os.WriteFile(path, txtar.Format(archive), 0o644))
 }
 
-// scriptSay runs one command line and writes down what it says.
-func scriptSay(ts *testscript.TestScript, got *strings.Builder, command string) {
+func writeMarked(w *strings.Builder, mark, text string) {
+	for line := range strings.Lines(text) {
+		fmt.Fprintln(w, strings.TrimRight(mark+" "+strings.TrimSuffix(line, "\n"), " "))
+	}
+}
+
+// scriptShell lets sh run a command line, in the script's folder.
+func scriptShell(ts *testscript.TestScript, command string) (string, string, int) {
 	// A command line that never ends is a finding, not a reason to wait.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -105,18 +128,31 @@ func scriptSay(ts *testscript.TestScript, got *strings.Builder, command string) 
 	if err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
 		ts.Fatalf("%s: %v\n%s%s", command, errors.Join(err, ctx.Err()), stdout.String(), stderr.String())
 	}
-	for _, s := range []struct {
-		mark string
-		text []byte
-	}{{"|", stdout.Bytes()}, {"!", stderr.Bytes()}} {
-		for line := range strings.Lines(scriptSteady(ts, string(s.text))) {
-			fmt.Fprintln(got, strings.TrimRight(s.mark+" "+strings.TrimSuffix(line, "\n"), " "))
-		}
-	}
-	if exit != nil {
-		fmt.Fprintf(got, "= %d\n", exit.ExitCode())
-	}
+	return stdout.String(), stderr.String(), c.ProcessState.ExitCode()
 }
+
+// scriptInside runs a command line without a process: for those that are
+// refused before they look at anything, of which there are many.
+func scriptInside(ts *testscript.TestScript, command string) (string, string, int) {
+	words := commandWords(command)
+	if len(words) == 0 || words[0] != "pixledger" {
+		ts.Fatalf("%s: is no command line of pixledger", command)
+	}
+	var stdout, stderr bytes.Buffer
+	code := run(context.Background(), words[1:], &stdout, &stderr)
+	return stdout.String(), stderr.String(), code
+}
+
+// commandWords splits a command line; double quotes hold words together.
+func commandWords(command string) []string {
+	var words []string
+	for _, m := range wordPattern.FindAllStringSubmatch(command, -1) {
+		words = append(words, m[1]+m[2])
+	}
+	return words
+}
+
+var wordPattern = regexp.MustCompile(`"([^"]*)"|(\S+)`)
 
 // changing is what differs from run to run.
 var changing = []struct {
@@ -193,7 +229,9 @@ func TestHelpOfEveryCommand(t *testing.T) {
 			t.Errorf("help %s does not say what %s --help says:\n%s", strings.Join(words, " "), c.CommandPath(), asked.String())
 		}
 		for _, line := range exampleLines(c.Example) {
-			used, rest, err := (&app{}).rootCommand().Find(line)
+			all := (&app{}).rootCommand()
+			all.InitDefaultHelpCmd()
+			used, rest, err := all.Find(line)
 			if err == nil {
 				err = used.ParseFlags(rest)
 			}
@@ -213,10 +251,7 @@ func exampleLines(example string) [][]string {
 	var out [][]string
 	for line := range strings.Lines(example) {
 		for command := range strings.SplitSeq(line, "&&") {
-			var words []string
-			for _, m := range regexp.MustCompile(`"([^"]*)"|(\S+)`).FindAllStringSubmatch(command, -1) {
-				words = append(words, m[1]+m[2])
-			}
+			words := commandWords(command)
 			if len(words) > 0 && words[0] == "pixledger" {
 				if i := slices.Index(words, "|"); i > 0 {
 					words = words[:i]

@@ -249,6 +249,14 @@ func TestIdentity(t *testing.T) {
 			wantState(t, ingest(t, opts, other, log), Read, Read)
 			wantState(t, ingest(t, opts, log, other), AlreadyRead, AlreadyRead)
 			wantIDs(t, l, ids("a", 0, n+4), ids("a", 0, n+1), ids("b", n+1, n+7))
+
+			// The one that is read less far goes on, packed: its position lies
+			// before the other's.
+			appendTo(t, log, lines("a", n+4, n+20))
+			packed := at("other.gz", gz(t, lines("a", 0, n+1)+lines("b", n+1, n+30)))
+			wantState(t, ingest(t, opts, log, packed), Read, Read)
+			wantState(t, ingest(t, opts, packed, log), AlreadyRead, AlreadyRead)
+			wantIDs(t, l, ids("a", 0, n+20), ids("a", 0, n+1), ids("b", n+1, n+30))
 		})
 	}
 }
@@ -453,6 +461,26 @@ func TestRotatedFilesAreFoundBesideTheSource(t *testing.T) {
 	edges := column(t, l, schemas.Events, "edge")
 	if n := len(edges); n != 15 || edges[11] != "edge-1" || edges[12] != "edge-2" {
 		t.Errorf("edges: %v", edges)
+	}
+}
+
+func TestRotatedGlobNamesTheRotatedFiles(t *testing.T) {
+	l, dir := testLake(t), t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "old"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "old", "pixel-monday"), lines("a", 0, 3))
+	write(t, filepath.Join(dir, "pixel.log.1"), lines("x", 0, 3))
+	write(t, filepath.Join(dir, "pixel.log"), lines("b", 0, 3))
+	opts := testOptions(l)
+	opts.Sources = []Source{{Name: "edge-1", Path: filepath.Join(dir, "pixel.log"), Format: "pixledger", Rotated: "old/pixel-*"}}
+	if _, err := CatchUp(context.Background(), opts); err != nil {
+		t.Fatal(err)
+	}
+	wantIDs(t, l, ids("a", 0, 3), ids("b", 0, 3))
+	write(t, filepath.Join(dir, "old", "pixel-tuesday"), lines("c", 0, 3))
+	if s := ingest(t, opts, filepath.Join(dir, "old", "pixel-tuesday")); s.Files[0].Edge != "edge-1" {
+		t.Errorf("its source is %q", s.Files[0].Edge)
 	}
 }
 

@@ -26,7 +26,7 @@ type timing struct {
 }
 
 var defaultTiming = timing{
-	poll: 200 * time.Millisecond, rescan: time.Minute, stall: 500 * time.Millisecond,
+	poll: 200 * time.Millisecond, rescan: time.Minute, stall: time.Second,
 	grace: 5 * time.Second, keep: 10 * time.Minute, keepGone: time.Minute,
 	yield: time.Second, retry: time.Second, retryMax: 30 * time.Second,
 }
@@ -289,6 +289,13 @@ func (f *follower) nothingNew(g *generation, fi os.FileInfo) bool {
 	}
 	c, ok := f.closed[key]
 	return ok && c == closedAs(fi)
+}
+
+// openFiles is how many files are being read.
+func (f *follower) openFiles() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.open)
 }
 
 // current tells whether the file is the one at a source's path.

@@ -35,6 +35,8 @@ type following struct {
 	stop  func()
 	stats *Stats
 	words *words
+	timing
+	ended chan error
 }
 
 // words keeps what is logged.
@@ -59,7 +61,7 @@ func (w *words) String() string {
 func newFollowing(t *testing.T) *following {
 	t.Helper()
 	t.Cleanup(func() { goleak.VerifyNone(t) })
-	d := &following{t: t, l: testLake(t), dir: t.TempDir(), words: &words{}}
+	d := &following{t: t, l: testLake(t), dir: t.TempDir(), words: &words{}, timing: quick}
 	d.log = filepath.Join(d.dir, "pixel.log")
 	d.opts = testOptions(d.l)
 	d.opts.Interval = 20 * time.Millisecond
@@ -81,7 +83,8 @@ func (d *following) start() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	f := newFollower(opts, quick)
+	f := newFollower(opts, d.timing)
+	d.ended = ended
 	go func() { ended <- f.run(ctx) }()
 	var once sync.Once
 	d.stop = func() {
@@ -428,6 +431,53 @@ func TestLogThatCanNotBeRead(t *testing.T) {
 	if n := strings.Count(d.words.String(), "is a folder"); n != 1 {
 		t.Errorf("the trouble was told %d times", n)
 	}
+}
+
+func TestCommitThatFailsIsTriedAgain(t *testing.T) {
+	d := newFollowing(t)
+	d.timing.retry, d.timing.retryMax = time.Second, time.Second
+	staging := d.l.Path("_state/staging")
+	rename(t, staging, staging+"-away")
+	write(t, d.log, lines("a", 0, 5))
+	d.start()
+	until(t, "the failure is told", func() bool { return strings.Contains(d.words.String(), "could not commit") })
+	appendTo(t, d.log, lines("a", 5, 8))
+	rename(t, staging+"-away", staging)
+	d.wantAll(ids("a", 0, 8))
+}
+
+func TestCommitThatGoesOnFailingEndsTheFollower(t *testing.T) {
+	d := newFollowing(t)
+	if err := os.RemoveAll(d.l.Path("_state/staging")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, d.log, lines("a", 0, 5))
+	d.start()
+	select {
+	case err := <-d.ended:
+		if err == nil || !strings.Contains(err.Error(), "staging") {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("it does not end")
+	}
+	d.stop = func() {}
+}
+
+func TestFollowAtItsOwnPace(t *testing.T) {
+	d := newFollowing(t)
+	write(t, d.log, lines("a", 0, 5))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	d.opts.Interval = time.Hour
+	d.opts.Stats = &Stats{}
+	go func() { ended <- Follow(ctx, d.opts) }()
+	until(t, "lines are read", func() bool { s := d.opts.Stats.Snapshot(); return len(s) == 1 && !s[0].LastLine.IsZero() })
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	wantIDs(t, d.l, ids("a", 0, 5)) // committed when it was stopped
 }
 
 // A writer that rotates as logrotate and nginx do: rename, go on in the old

@@ -14,8 +14,21 @@ import (
 func init() {
 	// A variable of the library, for all its tails; it must be set before the
 	// first of them.
-	watch.POLL_DURATION = 50 * time.Millisecond
+	watch.POLL_DURATION = tailPoll
 }
+
+const (
+	// tailPoll is how often a tail looks at its file, guardPoll how often its
+	// guard does. The tail reads all that was appended before it looks for line
+	// ends: gigabytes without one, as a hole that a careless truncation leaves,
+	// would all be in memory. So the guard looks much more often, and stops the
+	// tail before it looks.
+	tailPoll  = 250 * time.Millisecond
+	guardPoll = 5 * time.Millisecond
+	// tailFiles is how many files may be open where tails are used: with very
+	// many, looking that often costs more than it gives.
+	tailFiles = 32
+)
 
 // localFileSystems are those on which a look at an open file does not fail.
 // The tail ends the whole process when it does, so elsewhere, on network file
@@ -30,7 +43,7 @@ var localFileSystems = map[int64]bool{
 
 // tailable tells whether the file may be given to a tail.
 func (g *generation) tailable() bool {
-	if g.noTail {
+	if g.noTail || g.follower.openFiles() > tailFiles {
 		return false
 	}
 	var st unix.Statfs_t
@@ -67,9 +80,17 @@ func (g *generation) tail(ctx context.Context, epoch int64) {
 		g.say("new lines are read without a tail", "error", err)
 		return
 	}
-	defer func() { _ = t.Stop() }()
+	defer func() {
+		t.Kill(nil)
+		select {
+		case <-t.Dead():
+		case <-time.After(time.Second): // it reads a line without end; it dies after that
+		}
+	}()
 	tick := time.NewTicker(f.timing.poll / 2)
 	defer tick.Stop()
+	guard := time.NewTicker(guardPoll)
+	defer guard.Stop()
 	behind := time.Time{} // since when the file has been longer than what was handed on
 	for {
 		select {
@@ -80,6 +101,10 @@ func (g *generation) tail(ctx context.Context, epoch int64) {
 				return
 			}
 			behind = time.Time{}
+		case <-guard.C:
+			if g.ahead() > tailBehind {
+				return
+			}
 		case <-tick.C:
 			if g.epoch.Load() != epoch || g.yields() || g.finished(g.settled.Load() >= g.lines.off) || !g.was {
 				return
@@ -96,7 +121,7 @@ func (g *generation) tail(ctx context.Context, epoch int64) {
 			if behind.IsZero() {
 				behind = now
 			}
-			if now.Sub(behind) > f.timing.stall || g.ahead() > tailBehind {
+			if now.Sub(behind) > f.timing.stall {
 				return
 			}
 		}

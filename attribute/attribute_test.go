@@ -1,7 +1,6 @@
 package attribute_test
 
 import (
-	"flag"
 	"os"
 	"slices"
 	"testing"
@@ -12,18 +11,16 @@ import (
 	"pixledger/attribute/reference"
 )
 
-// TestMain sets the number of worlds; -rapid.checks on the command line wins.
+// TestMain lets tests that are about decisions write their files quickly.
 func TestMain(m *testing.M) {
-	if err := flag.Set("rapid.checks", "200"); err != nil {
-		panic(err)
-	}
+	attribute.WriteQuickly()
 	m.Run()
 }
 
 // Money rests on the decisions being those of the rules, in every corner of
-// them, however the events arrived.
+// them, however the events arrived. Before a release, more worlds than the usual
+// hundred are worth the while: -rapid.checks=2000.
 func TestDecidesAsTheRulesSay(t *testing.T) {
-	defer attribute.WriteQuickly()()
 	base := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
 		cat, events, voids := reference.World(rt)

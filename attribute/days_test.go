@@ -13,6 +13,7 @@ import (
 // on a day whose ids are too many for a dictionary: how the writer describes
 // its columns must not be left to chance.
 func TestSameRowsSameBytesOnALargeDay(t *testing.T) {
+	defer WriteAsEver()()
 	begin := time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC).UnixMicro()
 	write := func() lake.Staged {
 		days := newDayFiles(t.TempDir(), &lake.State{})

@@ -3,13 +3,11 @@ package attribute_test
 import (
 	"testing"
 
-	"pixledger/attribute"
 	"pixledger/attribute/reference"
 )
 
 // What the documentation promises with an example, the program does.
 func TestDocumentedExamples(t *testing.T) {
-	defer attribute.WriteQuickly()()
 	for _, doc := range []string{"../docs/attribution.md", "reference/testdata/steps.md"} {
 		examples, err := reference.Examples(doc)
 		if err != nil {

@@ -79,10 +79,12 @@ type versionRecord struct {
 // none, and gives a *VersionError when it is a newer program's.
 func Open(root string) (*Lake, error) {
 	b, err := os.ReadFile(filepath.Join(root, versionFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		if fi, e := os.Stat(root); e == nil && !fi.IsDir() {
 			return nil, fmt.Errorf("%s: is no folder; allowed: a folder for the lake", root)
 		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w; allowed: a folder that `pixledger ingest` or `pixledger run` has made", root, ErrNoLake)
 	}
 	if err != nil {

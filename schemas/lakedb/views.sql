@@ -26,7 +26,9 @@ FROM read_parquet(
 );
 
 -- Several conversion lines with one id are one conversion: the first by time,
--- then the smallest by the columns named. Texts compare by their bytes.
+-- then the smallest by the columns named. Texts compare by their bytes. The
+-- columns from member_id on tell lines apart that are equal in all the others,
+-- so that which one counts never rests on the order of files.
 CREATE VIEW conversions AS
 SELECT *
 FROM read_parquet(
@@ -45,7 +47,17 @@ QUALIFY row_number() OVER (
         pixel_id NULLS FIRST,
         pixel_code NULLS FIRST,
         sspdata NULLS FIRST,
-        other NULLS FIRST
+        other NULLS FIRST,
+        member_id NULLS FIRST,
+        invalid_reason NULLS FIRST,
+        consent,
+        server_side,
+        referer NULLS FIRST,
+        user_agent NULLS FIRST,
+        ip NULLS FIRST,
+        host NULLS FIRST,
+        method,
+        status
 ) = 1;
 
 -- Events that put a user in or out of segments: /seg, and conversions that do.

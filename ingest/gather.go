@@ -9,6 +9,9 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"pixledger/ingest/segment"
 	"pixledger/schemas/lake"
 )
 
@@ -239,11 +242,19 @@ func (g *gatherer) commit() (done []committed, rec *lake.Record, err error) {
 	draft := &lake.Draft{Kind: "ingest", At: g.opts.Now()}
 	days := map[string]map[string]*lake.Counts{}
 	users, lines := map[string]int64{}, map[string]int64{}
-	for _, w := range g.workers {
-		res, err := w.batch.Finish()
-		if err != nil {
-			return nil, nil, err
-		}
+	results := make([]*segment.Result, len(g.workers))
+	var finish errgroup.Group
+	for i, w := range g.workers {
+		finish.Go(func() (err error) {
+			results[i], err = w.batch.Finish()
+			return err
+		})
+	}
+	if err := finish.Wait(); err != nil {
+		return nil, nil, err
+	}
+	for i, w := range g.workers {
+		res := results[i]
 		for _, f := range res.Files {
 			draft.Add = append(draft.Add, lake.Staged(f))
 		}

@@ -36,7 +36,7 @@ const JobLock = "jobs"
 // The notes of an attribute commit that later runs read.
 const (
 	noteReadSeq = "read_seq"       // the commit up to which events and voids were read
-	noteCatalog = "catalog_digest" // the catalog that decided
+	NoteCatalog = "catalog_digest" // the catalog that decided, kept in the lake under this digest
 )
 
 // Options say what to attribute and what the run may use. Lake and Catalog are
@@ -110,7 +110,7 @@ func (s *Summary) count(r *row) {
 func (s *Summary) notes(catalogDigest string) map[string]string {
 	n := map[string]string{
 		noteReadSeq:   strconv.FormatInt(s.ReadSeq, 10),
-		noteCatalog:   catalogDigest,
+		NoteCatalog:   catalogDigest,
 		"conversions": strconv.FormatInt(s.Conversions, 10),
 		"attributed":  strconv.FormatInt(s.Attributed, 10),
 		postClick:     strconv.FormatInt(s.PostClick, 10),

@@ -88,7 +88,7 @@ func Verify(ctx context.Context, o Options) (_ []Problem, err error) {
 // attributions were last written.
 func movedOn(l *lake.Lake, s *lake.State, catalogDigest string) (bool, error) {
 	last, ok := s.Latest[CommitKind]
-	if !ok || last.Notes[noteCatalog] != catalogDigest {
+	if !ok || last.Notes[NoteCatalog] != catalogDigest {
 		return true, nil
 	}
 	read, err := strconv.ParseInt(last.Notes[noteReadSeq], 10, 64)

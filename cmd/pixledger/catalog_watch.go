@@ -39,7 +39,14 @@ func readDaemonNote(l *lake.Lake) (daemonNote, bool) {
 	return n, err == nil && json.Unmarshal(b, &n) == nil
 }
 
-func newCatalogInForce(d *daemon, cat *schemas.Catalog) (*catalogInForce, error) {
+// newCatalogInForce begins with the configured file, which was read as cat, or
+// where that was refused, with the one that the lake kept.
+func newCatalogInForce(d *daemon, cat *schemas.Catalog, refused error) (*catalogInForce, error) {
+	if refused != nil {
+		d.log.Error("catalog refused; the one before stays in force", "error", refused)
+		c := &catalogInForce{d: d, current: cat.Digest, refused: refused.Error()}
+		return c, c.note()
+	}
 	content, err := os.ReadFile(d.cfg.Catalog)
 	if err != nil {
 		return nil, err

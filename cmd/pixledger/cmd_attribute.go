@@ -32,6 +32,11 @@ one commit. Running it again with nothing new changes nothing.`,
 			if err != nil {
 				return err
 			}
+			// The file that was read is kept under its digest, so that what it
+			// decided can be explained later.
+			if err := keepCatalog(l, s); err != nil {
+				return err
+			}
 			bar := a.newProgress("attribute:", rowProgress)
 			o := attributeOptions(a, s, l)
 			o.Progress = func(step attribute.Step, done, total int64) { bar.set(string(step), done, total) }

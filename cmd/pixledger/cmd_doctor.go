@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pixledger/ingest"
+	"pixledger/ingest/decode"
+	"pixledger/report"
 	"pixledger/schemas/lake"
 )
 
@@ -41,6 +43,7 @@ type doctor struct {
 
 func (a *app) doctorCommand() *cobra.Command {
 	var asJSON bool
+	var format, out string
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check permissions, disk, clock, and the logs' first lines",
@@ -48,9 +51,13 @@ func (a *app) doctorCommand() *cobra.Command {
 lake's folder and its file system, the disk, the clock, and the first lines of
 each source's real log, read as they will be: their format, and whether they
 carry user ids. A problem makes the exit code 1; warnings leave it 0.`,
-		Example: "  pixledger doctor\n  pixledger doctor --json",
+		Example: "  pixledger doctor\n  pixledger doctor --json\n  pixledger doctor --format csv",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			f, err := a.outputFormat(format, out)
+			if err != nil {
+				return err
+			}
 			s, err := a.setup()
 			if err != nil {
 				return err
@@ -61,21 +68,39 @@ carry user ids. A problem makes the exit code 1; warnings leave it 0.`,
 			for _, src := range ingestSources(s.cfg) {
 				d.source(s.cfg, &src)
 			}
-			if asJSON {
-				err = writeJSON(a.stdout, d.findings)
-			} else {
-				err = printFindings(a.stdout, d.findings)
+			err = a.writeOut(out, func(w io.Writer) error {
+				switch {
+				case asJSON:
+					return writeJSON(w, d.findings)
+				case f == report.Table:
+					return printFindings(w, d.findings)
+				default:
+					return writeRows(w, f, "doctor", []string{"check", "level", "what", "remedy"}, findingRows(d.findings))
+				}
+			})
+			if err != nil {
+				return err
 			}
-			for _, f := range d.findings {
-				if f.Level == levelProblem {
-					return errors.Join(err, &silentError{})
+			for _, x := range d.findings {
+				if x.Level == levelProblem {
+					return &silentError{}
 				}
 			}
-			return err
+			return nil
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	c.Flags().StringVar(&format, "format", "", formatHelp())
+	c.Flags().StringVarP(&out, "output", "o", "", "write to a file, in one step")
 	return c
+}
+
+func findingRows(list []finding) [][]string {
+	var out [][]string
+	for _, f := range list {
+		out = append(out, []string{f.Check, string(f.Level), f.What, f.Remedy})
+	}
+	return out
 }
 
 func printFindings(w io.Writer, list []finding) error {
@@ -202,6 +227,9 @@ func (d *doctor) log(check string, opts ingest.Options, src *ingest.Source, path
 	}
 	rejects, events := lake.Sum(in.Account.Rejects), lake.Sum(in.Account.Events)
 	switch {
+	case in.Account.Rejects[decode.BadTime]*2 > in.Lines:
+		d.add(check, levelProblem, "set the clocks of the edge and of this machine by NTP; the time must be Unix seconds", "%s: %d of its first %d lines have a time before 2000 or more than 24 hours ahead", path, in.Account.Rejects[decode.BadTime], in.Lines)
+		return
 	case rejects == in.Lines:
 		d.add(check, levelProblem, formatRemedy(in), "%s: none of its first %d lines fits the format %s", path, in.Lines, in.Format)
 		return

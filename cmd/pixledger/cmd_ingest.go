@@ -30,27 +30,29 @@ format is recognised from the content.`,
 					return err
 				}
 			}
-			s, err := a.setup()
+			// Events do not depend on the catalog: a mistake in it keeps no line
+			// from being read.
+			cfg, err := a.config()
 			if err != nil {
 				return err
 			}
 			if source != "" {
 				var names []string
-				for _, x := range s.cfg.Sources {
+				for _, x := range cfg.Sources {
 					names = append(names, x.Name)
 				}
 				if err := oneOf("source", source, names); err != nil {
 					return err
 				}
 			}
-			if len(args) == 0 && len(s.cfg.Sources) == 0 {
+			if len(args) == 0 && len(cfg.Sources) == 0 {
 				return usagef("ingest: no file was given, and %s has no sources; allowed: at least one of them", a.configPath)
 			}
-			l, err := lake.OpenOrCreate(s.cfg.Lake, a.now())
+			l, err := lake.OpenOrCreate(cfg.Lake, a.now())
 			if err != nil {
 				return err
 			}
-			opts, err := ingestOptions(a, s.cfg, l)
+			opts, err := ingestOptions(a, cfg, l)
 			if err != nil {
 				return err
 			}
@@ -65,7 +67,7 @@ format is recognised from the content.`,
 			}
 			bar.done()
 			if sum != nil {
-				printIngest(a.stdout, sum, filepath.Dir(s.cfg.File))
+				printIngest(a.stdout, sum, filepath.Dir(cfg.File))
 				for _, f := range sum.Files {
 					if f.NoUsers {
 						a.logf("warning: %s: none of its first 1,000 events has a user id: nothing of it can be attributed by user; see user_id of the source", f.Path)

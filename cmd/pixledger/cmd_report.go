@@ -49,7 +49,7 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 			if err := report.Check(name, p); err != nil {
 				return asUsage(err)
 			}
-			s, err := a.setupWith(catalog)
+			s, err := a.setupToRead(catalog)
 			if err != nil {
 				return err
 			}
@@ -174,7 +174,7 @@ and files beyond the lake's data folders can't be reached.`,
 			if err != nil {
 				return err
 			}
-			s, err := a.setupWith(catalog)
+			s, err := a.setupToRead(catalog)
 			if err != nil {
 				return err
 			}

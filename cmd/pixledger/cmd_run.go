@@ -48,7 +48,7 @@ type daemon struct {
 }
 
 func (a *app) runDaemon(ctx context.Context) error {
-	s, err := a.setup()
+	s, refused, err := a.setupToRun()
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (a *app) runDaemon(ctx context.Context) error {
 		return fmt.Errorf("console.listen: %w; allowed: an address of this machine with a free port", err)
 	}
 	d := &daemon{app: a, cfg: s.cfg, lake: l, log: a.logger(), stats: &ingest.Stats{}}
-	if d.catalog, err = newCatalogInForce(d, s.catalog); err != nil {
+	if d.catalog, err = newCatalogInForce(d, s.catalog, refused); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	d.metrics = newMetrics(d)

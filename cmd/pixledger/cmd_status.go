@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pixledger/report"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
@@ -71,12 +72,20 @@ type warning struct {
 
 func (a *app) statusCommand() *cobra.Command {
 	var asJSON bool
+	var format, out string
 	c := &cobra.Command{
-		Use:     "status",
-		Short:   "Sources with their lag, commits, jobs with last and next run",
-		Example: "  pixledger status\n  pixledger status --json | jq .sources",
+		Use:   "status",
+		Short: "Sources with their lag, commits, jobs with last and next run",
+		Long: `Shows how far each source is read, the commits, the jobs with their last and next
+run, and what is to be looked after, with its remedy. --json is one object for
+scripts; the other formats have a row for each figure.`,
+		Example: "  pixledger status\n  pixledger status --json | jq .sources\n  pixledger status --format csv",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			f, err := a.outputFormat(format, out)
+			if err != nil {
+				return err
+			}
 			cfg, err := a.config()
 			if err != nil {
 				return err
@@ -89,14 +98,68 @@ func (a *app) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return writeJSON(a.stdout, r)
-			}
-			return r.print(a.stdout)
+			return a.writeOut(out, func(w io.Writer) error {
+				switch {
+				case asJSON:
+					return writeJSON(w, r)
+				case f == report.Table:
+					return r.print(w)
+				default:
+					return writeRows(w, f, "status", []string{"section", "name", "figure", "value"}, r.rows())
+				}
+			})
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	c.Flags().StringVar(&format, "format", "", formatHelp())
+	c.Flags().StringVarP(&out, "output", "o", "", "write to a file, in one step")
 	return c
+}
+
+// rows are the report as a row for each figure: section, name, figure, value.
+func (r *statusReport) rows() [][]string {
+	var out [][]string
+	add := func(section, name, figure string, value any) {
+		text := ""
+		switch v := value.(type) {
+		case *time.Time:
+			if v != nil {
+				text = v.UTC().Format(time.RFC3339Nano)
+			}
+		default:
+			text = fmt.Sprint(v)
+		}
+		out = append(out, []string{section, name, figure, text})
+	}
+	add("lake", r.Lake, "commits", r.Commits)
+	add("lake", r.Lake, "last_commit", r.Last)
+	add("daemon", "", "running", r.Daemon != nil)
+	for _, s := range r.Sources {
+		add("source", s.Name, "lag_bytes", s.LagBytes)
+		add("source", s.Name, "files", s.Files)
+		add("source", s.Name, "lines", s.Lines)
+		add("source", s.Name, "events", s.Events)
+		add("source", s.Name, "rejects", s.Rejects)
+		add("source", s.Name, "not_counted", s.NotCounted)
+		add("source", s.Name, "ignored", s.Ignored)
+		add("source", s.Name, "last_commit", s.LastCommit)
+	}
+	for _, j := range r.Jobs {
+		add("job", j.Name, "schedule", j.Schedule)
+		add("job", j.Name, "last_due", j.LastDue)
+		add("job", j.Name, "last_run", j.LastRun)
+		add("job", j.Name, "next", j.Next)
+		add("job", j.Name, "error", j.Error)
+	}
+	for _, d := range r.Datasets {
+		add("dataset", d.Name, "files", d.Files)
+		add("dataset", d.Name, "rows", d.Rows)
+		add("dataset", d.Name, "bytes", d.Bytes)
+	}
+	for _, w := range r.Warnings {
+		add("warning", w.What, "remedy", w.Remedy)
+	}
+	return out
 }
 
 func writeJSON(w io.Writer, v any) error {

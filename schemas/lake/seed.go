@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"pixledger/schemas"
 
@@ -41,5 +42,13 @@ func writeSeed(l *Lake, d schemas.Dataset, folder string) error {
 	if err := makeFolder(l, folder); err != nil {
 		return err
 	}
-	return schemas.PublishFile(p, FileMode, b.Bytes())
+	// Work in progress stands outside the data folders, this too.
+	staged := l.Path(stagingDir + "/" + strings.ReplaceAll(folder, "/", ".") + ".seed")
+	if err := schemas.PublishFile(staged, FileMode, b.Bytes()); err != nil {
+		return err
+	}
+	if err := os.Rename(staged, p); err != nil {
+		return fmt.Errorf("empty file of %s: %w", d.Name, err)
+	}
+	return schemas.SyncDir(filepath.Dir(p))
 }

@@ -21,6 +21,8 @@ func TestBots(t *testing.T) {
 		"Mozilla/5.0 (Unknown; Linux x86_64) AppleWebKit/538.1 (KHTML, like Gecko) PhantomJS/2.1.1 Safari/538.1",
 		"Mozilla/5.0 (Linux; Android 11; moto g power (2022)) AppleWebKit/537.36 Chrome/119.0 Mobile Safari/537.36 Chrome-Lighthouse",
 		"UptimeRobot/2.0", "Mozilla/5.0 zgrab/0.x", "Scrapy/2.11", "CUBOT Googlebot/2.1",
+		"kube-probe/1.29", "ELB-HealthChecker/2.0", "GoogleHC/1.0", "Prometheus/2.53.0", "hackney/1.20.1",
+		"Apache-HttpAsyncClient/4.1.5 (Java/11.0.24)", "PycURL/7.45.3", "PycURL/7.43.0 libcurl/7.68.0",
 	} {
 		if !IsBot([]byte(agent)) {
 			t.Errorf("%q passes as a person", agent)

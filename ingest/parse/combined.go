@@ -99,16 +99,30 @@ func number(b []byte) bool {
 }
 
 // setRequestLine takes a request line apart: method, target and, where it has
-// one, the protocol. Both fields stay nil when it is none.
+// one, the protocol. nginx logs it as it came, and answers one that has several
+// blanks between its parts, or some at its end. Both fields stay nil when it is
+// none.
 func (r *Request) setRequestLine(b []byte) {
 	method, target, ok := bytes.Cut(b, []byte{' '})
 	if !ok {
 		return
 	}
+	target = trimBlanks(target)
 	if k := bytes.LastIndexByte(target, ' '); k >= 0 && bytes.HasPrefix(target[k+1:], []byte("HTTP/")) {
-		target = target[:k]
+		target = trimBlanks(target[:k])
 	}
 	r.Method, r.URI = token(method), text(target)
+}
+
+// trimBlanks cuts blanks, and nothing else, off both ends.
+func trimBlanks(b []byte) []byte {
+	for len(b) > 0 && b[0] == ' ' {
+		b = b[1:]
+	}
+	for len(b) > 0 && b[len(b)-1] == ' ' {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 // quoted reads a quoted value whose opening quote stands before b, and gives

@@ -24,6 +24,13 @@ func TestCombined(t *testing.T) {
 			f.uri, f.referer, f.ua = `/px?id="é\x41`, `"\`, `a\qb\x4`
 		}},
 		{"a target with spaces", head + `"GET /px?id=1 2 HTTP/1.1"` + tail, func(f *fields) { f.uri = "/px?id=1 2" }},
+		{"two blanks before the target", head + `"GET  /px?id=1 HTTP/1.1"` + tail, func(*fields) {}},
+		{"two blanks before the protocol", head + `"GET /px?id=1&odd=2  HTTP/1.1"` + tail, func(f *fields) { f.uri = "/px?id=1&odd=2" }},
+		{"a blank at the end", head + `"GET /px?id=1&order_id=7 HTTP/1.1 "` + tail, func(f *fields) { f.uri = "/px?id=1&order_id=7" }},
+		{"blanks everywhere, without protocol", head + `"GET   /px?id=1  "` + tail, func(*fields) {}},
+		{"nothing but a method", head + `"GET  " 400 0 "-" "-"`, func(f *fields) {
+			f.status, f.uri, f.referer, f.ua = 400, none, none, none
+		}},
 		{"a user with spaces and brackets", `203.0.113.9 - a [b] c [01/Nov/2026:02:00:00 +0200] "GET /px?id=1 HTTP/1.1"` + tail, func(*fields) {}},
 		{"a TLS hello on a plain port", head + `"\x16\x03\x01\x00" 400 150 "-" "-"`, func(f *fields) {
 			f.status, f.method, f.uri, f.referer, f.ua = 400, none, none, none, none

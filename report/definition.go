@@ -23,9 +23,16 @@ type Definition struct {
 	Dimensions []Dimension
 	Columns    []ColumnDef // figures, where there are dimensions
 	Filters    []string    // columns that --filter takes
+	Notes      []Note      // what else a user must know
 	Required   []string    // filters that it can't do without
 	Rangeless  bool        // it speaks of now: no range, no zone
 	sql        string
+}
+
+// Note says more about something that a report takes or does.
+type Note struct {
+	About string // one word: filter, order
+	Doc   string
 }
 
 // Dimension is an id that figures can be given by, with the column of its name.
@@ -87,6 +94,8 @@ func parseDefinition(text string) (*Definition, error) {
 			d.Intervals = strings.Fields(rest)
 		case word == "filter":
 			d.Filters = strings.Fields(rest)
+		case word == "note" && described && len(fields) == 1:
+			d.Notes = append(d.Notes, Note{fields[0], doc})
 		case word == "required":
 			d.Required = strings.Fields(rest)
 		case word == "rangeless":
@@ -101,6 +110,12 @@ func parseDefinition(text string) (*Definition, error) {
 	}
 	if d.Name == "" || d.Doc == "" || len(d.Columns) == 0 {
 		return nil, fmt.Errorf("the header lacks @report, @doc or @column")
+	}
+	if slices.Equal(d.Filters, []string{"*"}) {
+		d.Filters = nil
+		for _, c := range d.Columns {
+			d.Filters = append(d.Filters, c.Name)
+		}
 	}
 	return d, nil
 }

@@ -44,6 +44,7 @@ The hour that autumn repeats is two rows, told apart by their offset; days have 
 ## Filters
 
 ` + "`--filter`" + ` is exact. Different columns must all match; a column given twice means either value; an empty value is null.
+Numbers compare by value, times (RFC 3339) as instants, texts byte by byte.
 
 ## Formats
 
@@ -62,7 +63,7 @@ In csv, tsv and xlsx a text that begins with = + - @ TAB or CR, and is no plain 
 no spreadsheet runs it. ` + "`query`" + ` and the other formats give raw values.
 
 Rates are DECIMAL(18,6), rounded half away from zero from the exact quotient, and null where the divisor is 0 or the quotient
-does not fit. No total mixes currencies: where a row's conversions are in several, its money figures of them are null.
+does not fit. No total mixes currencies: where a row holds money of several, its money figures and its currency are null.
 
 ## query
 
@@ -91,6 +92,9 @@ func docsText() string {
 			fmt.Fprintf(&b, "\n`--by`: %s\n", strings.Join(d.dimensionIDs(), ", "))
 		}
 		fmt.Fprintf(&b, "\n`--filter`: %s\n", strings.Join(d.Filters, ", "))
+		for _, n := range d.Notes {
+			fmt.Fprintf(&b, "\n%s%s: %s\n", strings.ToUpper(n.About[:1]), n.About[1:], n.Doc)
+		}
 	}
 	return b.String()
 }

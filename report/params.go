@@ -162,8 +162,8 @@ func (pl *plan) takeFilters() error {
 
 var wholeNumber = regexp.MustCompile(`^-?[0-9]+$`)
 
-// filterValue gives a value as DuckDB writes it, so that texts compare; the
-// empty value is null.
+// filterValue gives a value as DuckDB writes it, a time as microseconds since
+// 1970, so that texts compare; the empty value is null.
 func filterValue(c ColumnDef, value string) (string, error) {
 	if value == "" {
 		return "", nil
@@ -181,11 +181,25 @@ func filterValue(c ColumnDef, value string) (string, error) {
 			return "", usage("a decimal number, or nothing for null", "--filter: %q is no %s", value, c.Name)
 		}
 		return m.String(), nil
+	case typeTime:
+		t, err := time.Parse(time.RFC3339, value)
+		if err != nil || t.Nanosecond()%1000 != 0 {
+			return "", usage("RFC 3339, to the microsecond, or nothing for null", "--filter: %q is no %s", value, c.Name)
+		}
+		return strconv.FormatInt(t.UnixMicro(), 10), nil
+	case typeDate:
+		if _, err := time.Parse(time.DateOnly, value); err != nil {
+			return "", usage("a date such as 2026-03-08, or nothing for null", "--filter: %q is no %s", value, c.Name)
+		}
+	case typeBoolean:
+		if value != "true" && value != "false" {
+			return "", usage("true, false, or nothing for null", "--filter: %q is no %s", value, c.Name)
+		}
 	}
 	return value, nil
 }
 
 // ofPixels tells whether touches are left out: they have no pixel.
 func (pl *plan) ofPixels() bool {
-	return slices.Contains(pl.by, "pixel_id") || len(pl.filters["pixel_id"]) > 0
+	return slices.Contains(pl.by, "pixel_id") || len(pl.filters["pixel_id"]) > 0 || len(pl.filters["pixel_name"]) > 0
 }

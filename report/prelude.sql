@@ -19,10 +19,18 @@ CREATE OR REPLACE TEMP TABLE report_zones (advertiser_id BIGINT, zone INTEGER);
 CREATE OR REPLACE TEMP MACRO is_by(name) AS list_contains(getvariable('report_by'), name);
 
 -- Whether a row with this value of a column passes the filters: any of the
--- values given for the column, the empty one standing for null.
+-- values given for the column, the empty one standing for null. Times are given
+-- as microseconds since 1970.
 CREATE OR REPLACE TEMP MACRO passes(name, val) AS
     getvariable('report_filters')[name] IS NULL
     OR list_contains(getvariable('report_filters')[name], coalesce(CAST(val AS VARCHAR), ''));
+
+-- The value that a column is filtered by, null where it is none or several.
+CREATE OR REPLACE TEMP MACRO only_filter(name) AS
+    CASE
+        WHEN len(getvariable('report_filters')[name]) = 1
+            THEN nullif(getvariable('report_filters')[name][1], '')
+    END;
 
 -- Whether a time may be in the report's range in any of its zones. It lets the
 -- reader leave out files and row groups; the spans decide.

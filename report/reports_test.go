@@ -63,10 +63,11 @@ func network() *schemas.Catalog {
 //	  ctr 1/3; media cost 0.001 + 0.002 + 0 + 0.1 = 0.103; v1 (a click's) and
 //	  v2 (a view's): 12.5 + 2 = 14.5, profit 14.397; ecpm 14500/3, ecpc 14.5/1,
 //	  ecpa 14.5/2; convs per million 2,000,000/3 = 666666.666667
-//	advertiser 8: imp i7 at 0.25 dollars, v3 for 3.333333 euros: no profit
-//	nobody: i6, of a tracker that is not in the catalog, at 0.5: profit -0.5
-//	all: 5 imps, 1 click, 3 conversions, media cost 0.853; booked revenue is of
-//	  two currencies, so there is none
+//	advertiser 8: imp i7 at 0.25 euros, v3 for 3.333333: profit 3.083333
+//	nobody: i6, of a tracker that is not in the catalog, at 0.5 dollars: profit
+//	  -0.5
+//	all: 5 imps, 1 click, 3 conversions; media cost is 0.603 dollars and 0.25
+//	  euros, booked revenue of both too, so the row has no money
 //
 // In New York the hour from 01:00 comes twice on 1 November: i2 is in the
 // first, i3 and c1 are in the second. In Kolkata that day begins at 18:30.

@@ -1,5 +1,5 @@
 -- @report advertiser_analytics
--- @doc Impressions, clicks, attributed conversions and money by advertiser, line item, creative, publisher and pixel. Impressions and clicks are valid touches (no invalid reason, consent not denied) at their own time; conversions count at theirs. A touch of an unknown tracker counts under null ids and in totals. With pixel_id in --by or --filter, imps, clicks, media_cost and what is computed from them are null: a touch has no pixel. Media cost is in the catalog's currency; a row whose conversions are in several currencies has no money figures of them. Booked revenue is of the latest attribution, not of the ledger.
+-- @doc Impressions, clicks, attributed conversions and money by advertiser, line item, creative, publisher and pixel. Impressions and clicks are valid touches (no invalid reason, consent not denied) at their own time; conversions count at theirs. A touch of an unknown tracker counts under null ids and in totals. With pixel_id in --by or --filter, imps, clicks, media_cost and what is computed from them are null: a touch has no pixel. Money is in the row's currency: a conversion's is that of its pixel's advertiser; a touch's media cost is in that of the advertiser of its tracker's line item, of an unknown tracker in the catalog's. A row that holds money of several currencies has none of it: its money figures and its currency are null, its counts stay. Every conversion has a currency, whatever its amount; a touch without a media cost brings none. Booked revenue is of the latest attribution, not of the ledger.
 -- @interval hour day month
 -- @dimension advertiser_id advertiser_name: the advertiser
 -- @dimension line_item_id line_item_name: the line item
@@ -15,16 +15,18 @@
 -- @column convs_rate DECIMAL(18,6): total_convs / imps
 -- @column convs_per_mm DECIMAL(18,6): 1,000,000 × total_convs / imps, rounded from the exact ratio
 -- @column click_convs_rate DECIMAL(18,6): total_convs / clicks
--- @column booked_revenue DECIMAL(38,6): static revenue in force at the conversions' times; null where it is of several currencies
--- @column media_cost DECIMAL(38,6): what valid impressions and clicks cost, one without a figure as 0, in the catalog's currency
--- @column profit DECIMAL(38,6): booked_revenue − media_cost; null where they are of different currencies
+-- @column booked_revenue DECIMAL(38,6): static revenue in force at the conversions' times
+-- @column media_cost DECIMAL(38,6): what valid impressions and clicks cost, one without a figure as 0
+-- @column profit DECIMAL(38,6): booked_revenue − media_cost
 -- @column ecpm DECIMAL(18,6): 1000 × booked_revenue / imps
 -- @column ecpc DECIMAL(18,6): booked_revenue / clicks
 -- @column ecpa DECIMAL(18,6): booked_revenue / total_convs
--- @column post_view_revenue DECIMAL(38,6): the advertiser's own figure of post-view conversions; null where it is of several currencies
+-- @column post_view_revenue DECIMAL(38,6): the advertiser's own figure of post-view conversions
 -- @column post_click_revenue DECIMAL(38,6): the same of post-click conversions
--- @column currency VARCHAR: of all money figures but media_cost: that of the row's conversions, without any that of its advertiser, else the catalog's; null where it is several
--- @filter advertiser_id line_item_id creative_id publisher_id pixel_id
+-- @column currency VARCHAR: of all money figures: that of the row's conversions and media costs; without any that of its advertisers where they have one, else the catalog's; null where money is of several
+-- @filter advertiser_id advertiser_name line_item_id line_item_name creative_id creative_name publisher_id publisher_name pixel_id pixel_name currency
+-- @note filter: they choose touches and conversions before they are counted; `currency` is that of their advertiser, of a touch of an unknown tracker the catalog's.
+-- @note order: rows are sorted by the interval, then by the ids in the order of `--by`, null first.
 WITH touches AS (
     SELECT event_time, tracker_id, media_cost, 1 AS imps, 0 AS clicks
     FROM impressions
@@ -40,58 +42,82 @@ WITH touches AS (
         AND near_range(event_time, date)
         AND NOT getvariable('report_of_pixels')
 ),
-placed_touches AS (
+-- What a tracker stands for, joined once and not for every touch.
+places AS (
     SELECT
-        t.*,
+        k.id AS tracker_id,
         l.advertiser_id,
+        a.name AS advertiser_name,
         k.line_item_id,
+        l.name AS line_item_name,
         k.creative_id,
+        c.name AS creative_name,
         k.publisher_id,
+        b.name AS publisher_name,
         a.currency
-    FROM touches AS t
-    LEFT JOIN trackers AS k ON k.id = t.tracker_id
+    FROM trackers AS k
     LEFT JOIN line_items AS l ON l.id = k.line_item_id
     LEFT JOIN advertisers AS a ON a.id = l.advertiser_id
+    LEFT JOIN creatives AS c ON c.id = k.creative_id
+    LEFT JOIN publishers AS b ON b.id = k.publisher_id
 ),
+-- owner_currency is what money of the touch or conversion would be in, currency
+-- what the money that it has is in.
 facts AS (
     SELECT
-        event_time AS moment,
-        advertiser_id,
-        line_item_id,
-        creative_id,
-        publisher_id,
+        t.event_time AS moment,
+        k.advertiser_id,
+        k.advertiser_name,
+        k.line_item_id,
+        k.line_item_name,
+        k.creative_id,
+        k.creative_name,
+        k.publisher_id,
+        k.publisher_name,
         NULL::BIGINT AS pixel_id,
-        imps,
-        clicks,
-        coalesce(media_cost, 0) AS media_cost,
+        NULL::VARCHAR AS pixel_name,
+        t.imps,
+        t.clicks,
+        coalesce(t.media_cost, 0) AS media_cost,
         0 AS post_view_convs,
         0 AS post_click_convs,
         0::DECIMAL(18, 6) AS booked_revenue,
         0::DECIMAL(18, 6) AS post_view_revenue,
         0::DECIMAL(18, 6) AS post_click_revenue,
-        NULL::VARCHAR AS currency,
-        currency AS touch_currency
-    FROM placed_touches
+        coalesce(k.currency, getvariable('catalog_currency')) AS owner_currency,
+        CASE WHEN t.media_cost IS NOT NULL THEN owner_currency END AS currency
+    FROM touches AS t
+    LEFT JOIN places AS k ON k.tracker_id = t.tracker_id
     UNION ALL
     SELECT
-        conversion_time,
-        advertiser_id,
-        line_item_id,
-        creative_id,
-        publisher_id,
-        pixel_id,
+        d.conversion_time,
+        d.advertiser_id,
+        a.name,
+        d.line_item_id,
+        l.name,
+        d.creative_id,
+        c.name,
+        d.publisher_id,
+        b.name,
+        d.pixel_id,
+        p.name,
         0,
         0,
         0,
-        CASE WHEN conversion_type = 'post_view' THEN 1 ELSE 0 END,
-        CASE WHEN conversion_type = 'post_click' THEN 1 ELSE 0 END,
-        booked_revenue,
-        CASE WHEN conversion_type = 'post_view' THEN coalesce(value, 0) ELSE 0 END,
-        CASE WHEN conversion_type = 'post_click' THEN coalesce(value, 0) ELSE 0 END,
-        currency,
-        NULL
-    FROM attributions
-    WHERE outcome = 'attributed' AND near_range(conversion_time, date)
+        CASE WHEN d.conversion_type = 'post_view' THEN 1 ELSE 0 END,
+        CASE WHEN d.conversion_type = 'post_click' THEN 1 ELSE 0 END,
+        d.booked_revenue,
+        CASE WHEN d.conversion_type = 'post_view' THEN coalesce(d.value, 0) ELSE 0 END,
+        CASE WHEN d.conversion_type = 'post_click' THEN coalesce(d.value, 0) ELSE 0 END,
+        d.currency,
+        d.currency
+    FROM attributions AS d
+    LEFT JOIN advertisers AS a ON a.id = d.advertiser_id
+    LEFT JOIN line_items AS l ON l.id = d.line_item_id
+    LEFT JOIN creatives AS c ON c.id = d.creative_id
+    LEFT JOIN publishers AS b ON b.id = d.publisher_id
+    LEFT JOIN pixels AS p ON p.id = d.pixel_id
+    WHERE d.outcome = 'attributed' AND near_range(d.conversion_time, d.date)
 ),
 grouped AS (
     SELECT
@@ -115,7 +141,7 @@ grouped AS (
         sum(f.post_click_revenue) AS post_click_revenue,
         min(f.currency) AS currency,
         max(f.currency) AS other_currency,
-        CASE WHEN min(f.touch_currency) = max(f.touch_currency) THEN min(f.touch_currency) END AS touch_currency
+        CASE WHEN min(f.owner_currency) = max(f.owner_currency) THEN min(f.owner_currency) END AS owner_currency
     FROM facts AS f
     LEFT JOIN report_zones AS z ON z.advertiser_id = f.advertiser_id
     JOIN report_spans AS s
@@ -123,10 +149,16 @@ grouped AS (
         AND f.moment >= s.first
         AND f.moment < s.until
     WHERE passes('advertiser_id', f.advertiser_id)
+        AND passes('advertiser_name', f.advertiser_name)
         AND passes('line_item_id', f.line_item_id)
+        AND passes('line_item_name', f.line_item_name)
         AND passes('creative_id', f.creative_id)
+        AND passes('creative_name', f.creative_name)
         AND passes('publisher_id', f.publisher_id)
+        AND passes('publisher_name', f.publisher_name)
         AND passes('pixel_id', f.pixel_id)
+        AND passes('pixel_name', f.pixel_name)
+        AND passes('currency', f.owner_currency)
     GROUP BY ALL
 ),
 -- The total is always one row, of nothing too.
@@ -137,21 +169,33 @@ totals AS (
         0 AS total_convs, 0 AS booked_revenue, 0 AS post_view_revenue, 0 AS post_click_revenue
     WHERE len(getvariable('report_by')) = 0 AND NOT EXISTS (FROM grouped)
 ),
+-- Money of several currencies has no sum.
+money AS (
+    SELECT *, currency IS NOT DISTINCT FROM other_currency AS one_currency
+    FROM totals
+),
 figures AS (
     SELECT
         * REPLACE (
             CASE WHEN NOT getvariable('report_of_pixels') THEN imps END AS imps,
             CASE WHEN NOT getvariable('report_of_pixels') THEN clicks END AS clicks,
-            CASE WHEN NOT getvariable('report_of_pixels') THEN media_cost END AS media_cost,
-            CASE WHEN currency IS NOT DISTINCT FROM other_currency THEN booked_revenue END AS booked_revenue,
-            CASE WHEN currency IS NOT DISTINCT FROM other_currency THEN post_view_revenue END AS post_view_revenue,
-            CASE WHEN currency IS NOT DISTINCT FROM other_currency THEN post_click_revenue END AS post_click_revenue,
+            CASE WHEN one_currency AND NOT getvariable('report_of_pixels') THEN media_cost END AS media_cost,
+            CASE WHEN one_currency THEN booked_revenue END AS booked_revenue,
+            CASE WHEN one_currency THEN post_view_revenue END AS post_view_revenue,
+            CASE WHEN one_currency THEN post_click_revenue END AS post_click_revenue,
             CASE
-                WHEN currency IS NOT DISTINCT FROM other_currency
-                    THEN coalesce(currency, touch_currency, getvariable('catalog_currency'))
+                WHEN one_currency
+                    THEN coalesce(currency, owner_currency, only_filter('currency'), getvariable('catalog_currency'))
             END AS currency
-        )
-    FROM totals
+        ),
+        MAP {
+            'advertiser_id': advertiser_id,
+            'line_item_id': line_item_id,
+            'creative_id': creative_id,
+            'publisher_id': publisher_id,
+            'pixel_id': pixel_id
+        } AS ids
+    FROM money
 )
 SELECT
     f.hour,
@@ -178,10 +222,7 @@ SELECT
     quotient(f.total_convs * 1000000, f.clicks) AS click_convs_rate,
     CAST(f.booked_revenue AS DECIMAL(38, 6)) AS booked_revenue,
     CAST(f.media_cost AS DECIMAL(38, 6)) AS media_cost,
-    CASE
-        WHEN f.currency = getvariable('catalog_currency')
-            THEN CAST(f.booked_revenue - f.media_cost AS DECIMAL(38, 6))
-    END AS profit,
+    CAST(f.booked_revenue - f.media_cost AS DECIMAL(38, 6)) AS profit,
     quotient(millionths(f.booked_revenue) * 1000, f.imps) AS ecpm,
     quotient(millionths(f.booked_revenue), f.clicks) AS ecpc,
     quotient(millionths(f.booked_revenue), f.total_convs) AS ecpa,
@@ -196,5 +237,7 @@ LEFT JOIN creatives AS c ON c.id = f.creative_id
 LEFT JOIN publishers AS b ON b.id = f.publisher_id
 LEFT JOIN pixels AS p ON p.id = f.pixel_id
 ORDER BY f.hour NULLS FIRST, f.zone, f.day NULLS FIRST, f.month NULLS FIRST,
-    f.advertiser_id NULLS FIRST, f.line_item_id NULLS FIRST, f.creative_id NULLS FIRST,
-    f.publisher_id NULLS FIRST, f.pixel_id NULLS FIRST;
+    -- The columns of --by in their order; the interval among them gives null.
+    f.ids[getvariable('report_by')[1]] NULLS FIRST, f.ids[getvariable('report_by')[2]] NULLS FIRST,
+    f.ids[getvariable('report_by')[3]] NULLS FIRST, f.ids[getvariable('report_by')[4]] NULLS FIRST,
+    f.ids[getvariable('report_by')[5]] NULLS FIRST, f.ids[getvariable('report_by')[6]] NULLS FIRST;

@@ -69,16 +69,24 @@ func id(n int64) any {
 	return n
 }
 
+// instant is the first whole microsecond at or after t, which is what the
+// tables hold: events have whole microseconds too, so that those at or after
+// it are those at or after t.
 func instant(t *time.Time) any {
 	if t == nil {
 		return nil
 	}
-	return t.UTC().Format(time.RFC3339Nano)
+	up := t.Truncate(time.Microsecond)
+	if !up.Equal(*t) {
+		up = up.Add(time.Microsecond)
+	}
+	return up.UTC().Format(time.RFC3339Nano)
 }
 
 func advertiserRows(c *schemas.Catalog) []row {
 	return rowsOf(c.Advertisers, func(a *schemas.Advertiser) row {
-		return row{"id": a.ID, "name": a.Name, "code": text(a.Code), "currency": a.Currency, "time_zone": text(a.TimeZone), "redirect_hosts": a.RedirectHosts}
+		hosts := append([]string{}, a.RedirectHosts...) // omitted: an empty list, never null
+		return row{"id": a.ID, "name": a.Name, "code": text(a.Code), "currency": a.Currency, "time_zone": text(a.TimeZone), "redirect_hosts": hosts}
 	})
 }
 

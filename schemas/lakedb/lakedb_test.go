@@ -74,12 +74,14 @@ func TestViewsHaveEveryColumnBeforeTheFirstEvent(t *testing.T) {
 
 func TestCatalogTables(t *testing.T) {
 	at := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
+	fine := time.Date(2026, 9, 1, 0, 0, 0, 123456001, time.UTC)
 	rate := schemas.Money(12_500_000)
 	zero := int64(0)
 	db := open(t, &schemas.Catalog{
 		MemberID: 958, Currency: "USD",
-		Advertisers: []schemas.Advertiser{{ID: 9007199254740993, Name: "Größe; \"quoted\"", Currency: "EUR"}},
-		LineItems: []schemas.LineItem{{ID: 382, AdvertiserID: 9007199254740993, Name: "Shoes", State: schemas.Active, Pixels: []schemas.Association{
+		Advertisers: []schemas.Advertiser{{ID: 9007199254740993, Name: "Größe; \"quoted\"", Currency: "EUR"},
+			{ID: 8, Name: "B", Currency: "USD", RedirectHosts: []string{"*.shop.example"}}},
+		LineItems: []schemas.LineItem{{ID: 382, AdvertiserID: 9007199254740993, Name: "Shoes", State: schemas.Active, Period: schemas.Period{From: &fine}, Pixels: []schemas.Association{
 			{PixelID: 9012, State: schemas.Active, Rates: []schemas.Rate{{From: at, PostClickRevenue: &rate}}}}}},
 		Pixels: []schemas.Pixel{{ID: 9012, AdvertiserID: 9007199254740993, Name: "Checkout", State: schemas.Active,
 			Base:    schemas.PixelSettings{TriggerType: schemas.TriggerHybrid, PostViewExpireMins: 1440, PostClickExpireMins: 20160, MinMinutesPerConv: &zero, UniqueOrderID: true},
@@ -87,12 +89,16 @@ func TestCatalogTables(t *testing.T) {
 		Segments: []schemas.Segment{{ID: 1, Name: "Converters", Code: "converters"}},
 	})
 	for query, want := range map[string]string{
-		"SELECT id || name FROM advertisers":                                                      `9007199254740993Größe; "quoted"`,
+		"SELECT id || name FROM advertisers WHERE id > 8":                                         `9007199254740993Größe; "quoted"`,
 		`SELECT concat_ws(' ', "from", post_click_revenue, post_view_revenue IS NULL) FROM rates`: "2026-09-01 00:00:00+00 12.500000 true",
 		"SELECT settings[1].post_click_expire_mins || settings[1].trigger_type FROM pixels":       "10080hybrid",
 		"SELECT min_minutes_per_conv FROM pixels":                                                 "0",
 		"SELECT pixels[1].pixel_id FROM line_items":                                               "9012",
-		"SELECT count(*) FROM trackers":                                                           "0",
+		// defaults are filled in: no redirect_hosts is an empty list
+		"SELECT string_agg(to_json(redirect_hosts), ' ' ORDER BY id) FROM advertisers": `["*.shop.example"] []`,
+		// finer than a column: the first microsecond that is not before it
+		"SELECT active_from FROM line_items WHERE active_from IS NOT NULL": "2026-09-01T00:00:00.123457Z",
+		"SELECT count(*) FROM trackers":                                    "0",
 	} {
 		var got string
 		if err := db.QueryRow(query).Scan(&got); err != nil || got != want {

@@ -176,19 +176,28 @@ func period(v yamlfile.Value) Period {
 	return p
 }
 
-var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)$`)
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{0,9}(\d*))?(?:[Zz]|[+-]\d\d:\d\d)$`)
 
 // instant reads an RFC 3339 time into UTC; nil where there is none. The schema
-// has judged the shape; a 30th of February is found here.
+// has judged the shape; a 30th of February is found here. A time between two
+// nanoseconds becomes the later one: every time here begins or ends something,
+// and an event, which has whole microseconds, is on the same side of both.
 func instant(v yamlfile.Value) *time.Time {
 	s, ok := v.Text()
-	if !ok || !rfc3339.MatchString(s) {
+	if !ok {
+		return nil
+	}
+	shape := rfc3339.FindStringSubmatch(s)
+	if shape == nil {
 		return nil
 	}
 	t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(s))
 	if err != nil {
 		v.Refuse("there is no time "+v.Written(), "an RFC 3339 time with its zone, such as 2026-01-01T00:00:00Z")
 		return nil
+	}
+	if strings.Trim(shape[1], "0") != "" {
+		t = t.Add(time.Nanosecond)
 	}
 	t = t.UTC()
 	return &t

@@ -172,6 +172,41 @@ func TestCatalogRates(t *testing.T) {
 	}
 }
 
+// RFC 3339 sets no limit to the digits of a second.
+func TestCatalogTimesKeepTheirDigits(t *testing.T) {
+	c, _, err := schemas.LoadCatalog("testdata/catalog/times.good.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := c.LineItem(382)
+	a := &i.Pixels[0]
+	for _, x := range []struct {
+		what string
+		got  time.Time
+		want string
+	}{
+		{"active_from", *i.From, "2026-01-01T00:00:00.123456789Z"},
+		{"active_until", *i.Until, "2026-06-01T00:00:00.123456789Z"},
+		{"the first rate", a.Rates[0].From, "2026-01-01T00:00:00.1234567Z"},
+		{"the second rate, between two nanoseconds", a.Rates[1].From, "2026-01-01T00:00:00.12345679Z"},
+	} {
+		if got := x.got.Format(time.RFC3339Nano); got != x.want {
+			t.Errorf("%s: %s, want %s", x.what, got, x.want)
+		}
+	}
+}
+
+func TestCatalogTextsOfAnyLength(t *testing.T) {
+	long := strings.Repeat("ü", 100_000)
+	c, _, err := schemas.ParseCatalog("c.yaml", []byte("version: 1\nmember_id: 958\ncurrency: USD\nadvertisers: [{id: 7, name: "+long+", code: "+long+"}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := c.Advertiser(7); a.Name != long || a.Code != long {
+		t.Errorf("name of %d bytes and code of %d bytes, want %d", len(a.Name), len(a.Code), len(long))
+	}
+}
+
 func TestCatalogExactIDs(t *testing.T) {
 	if s := loadAll(t).Segment(9223372036854775807); s == nil || s.Name != "The last id" {
 		t.Errorf("the largest id is lost: %+v", s)

@@ -196,6 +196,9 @@ func (p Period) Counts(s State, t time.Time) bool {
 	return s != Inactive && (p.From == nil || !t.Before(*p.From)) && (p.Until == nil || t.Before(*p.Until))
 }
 
+// isEmpty tells whether the bounds leave no instant at which it could count.
+func (p Period) isEmpty() bool { return p.From != nil && p.Until != nil && !p.From.Before(*p.Until) }
+
 // SettingsAt gives the settings in force at t: the changes up to t applied one
 // after another to the base; a key that an entry leaves out keeps its value.
 func (p *Pixel) SettingsAt(t time.Time) PixelSettings {

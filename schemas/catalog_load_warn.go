@@ -93,6 +93,14 @@ func (w *warner) warn(v yamlfile.Value, format string, args ...any) {
 	w.out = append(w.out, Warning{w.file, line, column, fmt.Sprintf(format, args...)})
 }
 
+// emptyPeriod warns of an active_until that is not after active_from.
+func (w *warner) emptyPeriod(at yamlfile.Value, p Period, what, so string) bool {
+	if p.isEmpty() {
+		w.warn(at.Get("active_until"), "%s counts at no time: its active_until is not after its active_from%s", what, so)
+	}
+	return p.isEmpty()
+}
+
 func (w *warner) lineItem(i *LineItem) {
 	c, at := w.l.c, w.l.at[i]
 	if o := c.InsertionOrder(i.InsertionOrderID); o != nil && o.AdvertiserID != i.AdvertiserID {
@@ -100,6 +108,9 @@ func (w *warner) lineItem(i *LineItem) {
 	}
 	if i.State == Inactive {
 		w.warn(at.Get("state"), "line item %d is inactive: its pixels never attribute to it, past conversions included", i.ID)
+		return
+	}
+	if w.emptyPeriod(at, i.Period, fmt.Sprintf("line item %d", i.ID), "") {
 		return
 	}
 	if len(i.Pixels) == 0 {
@@ -122,7 +133,10 @@ func (w *warner) association(i *LineItem, a *Association, kinds []TrackerKind) {
 		w.warn(at.Get("state"), "the association of pixel %d with line item %d is inactive: it never attributes", a.PixelID, i.ID)
 		return
 	}
-	if !overlap(p.Period, i.Period, a.Period) {
+	if w.emptyPeriod(at, a.Period, fmt.Sprintf("the association of pixel %d with line item %d", a.PixelID, i.ID), "") {
+		return
+	}
+	if !p.Period.isEmpty() && !overlap(p.Period, i.Period, a.Period) { // an empty one is reported at the pixel
 		w.warn(at, "pixel %d, line item %d and their association never count at the same time", p.ID, i.ID)
 	}
 	w.rates(i, a)
@@ -215,6 +229,9 @@ func (w *warner) pixel(p *Pixel) {
 func (w *warner) neverAttributes(p *Pixel, at yamlfile.Value) {
 	if p.State == Inactive {
 		w.warn(at.Get("state"), "pixel %d is inactive and shows as Paused: it never attributes, past conversions included", p.ID)
+		return
+	}
+	if w.emptyPeriod(at, p.Period, fmt.Sprintf("pixel %d", p.ID), "; it shows as Paused and will never attribute") {
 		return
 	}
 	attached := w.l.c.Attachments(p.ID)

@@ -169,6 +169,8 @@ func notCounting(what string, s State, p Period, t time.Time) string {
 		return ""
 	case s == Inactive:
 		return what + " is inactive"
+	case p.isEmpty():
+		return what + " counts at no time"
 	case p.From != nil && t.Before(*p.From):
 		return what + " begins " + p.From.Format(time.RFC3339Nano)
 	}

@@ -23,12 +23,14 @@ type timing struct {
 	yield    time.Duration // that a file is quiet before another with the same content may go on
 	retry    time.Duration // after a failure, at first
 	retryMax time.Duration
+	drain    time.Duration // at most, for what is left to read when it is told to stop
 }
 
 var defaultTiming = timing{
 	poll: 200 * time.Millisecond, rescan: time.Minute, stall: time.Second,
 	grace: 5 * time.Second, keep: 10 * time.Minute, keepGone: time.Minute,
 	yield: time.Second, retry: time.Second, retryMax: 30 * time.Second,
+	drain: 10 * time.Second,
 }
 
 // inodeKey tells open files apart. It is no identity: an inode is used again
@@ -57,6 +59,9 @@ type follower struct {
 	flush  chan struct{}
 	gather *gatherer // of the committing goroutine alone
 	wg     sync.WaitGroup
+
+	stopping <-chan struct{} // closed when the follower is told to stop
+	giveUp   func()          // ends reading and committing at once
 
 	mu      sync.Mutex
 	open    map[inodeKey]*generation
@@ -88,7 +93,8 @@ type delivery struct {
 }
 
 // Follow reads the sources and goes on reading them until the context ends;
-// then it commits what it has read and returns nil. It returns an error when
+// then it reads what the logs hold at that moment, at most for ten seconds,
+// commits it and returns nil. It returns an error when
 // going on would not help, a *lake.UncertainError among them.
 func Follow(ctx context.Context, opts Options) error {
 	opts, err := opts.withDefaults()
@@ -115,7 +121,7 @@ func newFollower(opts Options, t timing) *follower {
 }
 
 func (f *follower) run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := f.working(ctx)
 	defer cancel()
 	for i := range f.opts.Sources {
 		f.wg.Go(func() { f.watch(ctx, &f.opts.Sources[i]) })
@@ -129,9 +135,11 @@ func (f *follower) run(ctx context.Context) error {
 	return err
 }
 
-// watch looks at a source's paths until the context ends.
+// watch looks at a source's paths until the follower is told to stop, and then
+// once more.
 func (f *follower) watch(ctx context.Context, src *Source) {
 	for {
+		last := f.isStopping()
 		paths, err := src.paths()
 		if err != nil {
 			f.trouble(f.slot(src, src.Path), err)
@@ -141,9 +149,13 @@ func (f *follower) watch(ctx context.Context, src *Source) {
 		}
 		// Many paths are looked at less often, so that looking stays cheap.
 		wait := f.timing.poll * time.Duration(1+len(paths)/100)
+		if last {
+			return
+		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-f.stopping:
 		case <-time.After(wait):
 		}
 	}
@@ -237,6 +249,7 @@ func (f *follower) rotated(ctx context.Context, s *slot, wait bool) {
 			case <-gen.caughtUp:
 			case <-ctx.Done():
 				return
+			case <-f.stopping: // all at once
 			}
 		}
 	}
@@ -389,8 +402,8 @@ func (f *follower) leave(g *generation, done bool) {
 	}
 }
 
-// commitLoop gathers lines and commits them, until the context has ended and
-// everyone who reads has stopped.
+// commitLoop gathers lines and commits them, until everyone who reads has
+// stopped.
 func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) error {
 	due := time.NewTimer(time.Hour)
 	due.Stop()
@@ -437,6 +450,11 @@ func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) erro
 			f.opts.Log.Info("another process has read the same log; going on from where it is", "error", err)
 			continue
 		}
+		if f.isStopping() {
+			f.unsaved(err)
+			f.giveUp()
+			continue
+		}
 		failures++
 		if !isNoSpace(err) && failures > maxFailures {
 			return fmt.Errorf("commit: %w", err)
@@ -460,20 +478,27 @@ func (f *follower) pause(ctx context.Context, err error, failures int) {
 	f.opts.Log.Error(what, "lake", f.opts.Lake.Root(), "error", err, "retry_in", wait)
 	select {
 	case <-ctx.Done():
+	case <-f.stopping:
 	case <-time.After(wait):
 	}
 }
 
-// last commits what waits when all have stopped. A failure loses nothing: the
-// lines are read again at the next start.
+// last commits what waits when all have stopped, which is little unless the
+// drain took too long. A failure loses nothing: the lines are read again at the
+// next start.
 func (f *follower) last() error {
 	err := f.publish()
 	var uncertain *lake.UncertainError
 	if err == nil || errors.As(err, &uncertain) {
 		return err
 	}
-	f.opts.Log.Warn("what was read last could not be committed; the next start reads it again", "error", err)
+	f.unsaved(err)
 	return nil
+}
+
+// unsaved says that the last commit failed.
+func (f *follower) unsaved(err error) {
+	f.opts.Log.Warn("what was read last could not be committed; the next start reads it again", "error", err)
 }
 
 // drop forgets the lines that wait and has them read again.

@@ -23,6 +23,7 @@ var quick = timing{
 	poll: 10 * time.Millisecond, rescan: 100 * time.Millisecond, stall: 100 * time.Millisecond,
 	grace: 300 * time.Millisecond, keep: 300 * time.Millisecond, keepGone: 300 * time.Millisecond,
 	yield: 50 * time.Millisecond, retry: 10 * time.Millisecond, retryMax: 50 * time.Millisecond,
+	drain: 10 * time.Second,
 }
 
 // following is a follower under test.
@@ -277,6 +278,41 @@ func TestTruncation(t *testing.T) {
 			until(t, "the new lines are read", func() bool { s := d.stats.Snapshot()[0]; return s.Size == int64(len(lines("b", 0, after))) })
 			until(t, "they are handed on", func() bool { d.stop(); return d.events() == int64(10+after) || restart(d) })
 			d.wantAll(ids("a", 0, 10), ids("b", 0, after))
+		})
+	}
+}
+
+// What is written over the log at once, longer than before, is a new file: it is
+// read whole, and so is what is appended to it, without a restart.
+func TestOverwrittenLongerIsFollowedOn(t *testing.T) {
+	for name, flags := range map[string]int{"cut and written": os.O_WRONLY | os.O_TRUNC, "written over": os.O_WRONLY} {
+		t.Run(name, func(t *testing.T) {
+			d := newFollowing(t)
+			write(t, d.log, lines("a", 0, 5))
+			d.start()
+			d.settledAt(len(lines("a", 0, 5)))
+			f, err := os.OpenFile(d.log, flags, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if _, err := f.WriteString(lines("b", 0, 30)); err != nil {
+				t.Fatal(err)
+			}
+			d.settledAt(len(lines("b", 0, 30)))
+			appendTo(t, d.log, lines("b", 30, 33))
+			d.settledAt(len(lines("b", 0, 33)))
+			rename(t, d.log, d.log+".1")
+			write(t, d.log, lines("c", 0, 2))
+			until(t, "all lines", func() bool { return d.events() == 40 })
+			until(t, "nothing is left", func() bool { return d.stats.Snapshot()[0].Lag == 0 })
+			if n := d.stats.Snapshot()[0].Truncations; n != 1 {
+				t.Errorf("%d truncations", n)
+			}
+			if !strings.Contains(d.words.String(), "truncated") {
+				t.Errorf("no alarm: %s", d.words)
+			}
+			d.wantAll(ids("a", 0, 5), ids("b", 0, 33), ids("c", 0, 2))
 		})
 	}
 }

@@ -36,8 +36,12 @@ type generation struct {
 
 	epoch   atomic.Int64 // raised when lines that were handed on have been dropped
 	settled atomic.Int64 // the offset up to which nothing is left to commit
+	drained bool         // nothing more is to be read before stopping; the follower's lock's
 
 	// The rest is the goroutine's own.
+	handed  int64 // the end of what was handed on, or the position
+	limit   int64 // the size when the follower was told to stop
+	limited bool  // limit is known
 	r       *reading
 	lines   *blocks
 	changed time.Time // when lines last came, or it was last the current file
@@ -65,6 +69,9 @@ func (g *generation) run(ctx context.Context) {
 	done := false
 	defer func() {
 		g.atEnd()
+		if !done {
+			g.undrained()
+		}
 		g.follower.leave(g, done)
 	}()
 	for ctx.Err() == nil && !done {
@@ -78,6 +85,9 @@ func (g *generation) run(ctx context.Context) {
 			g.say("a log can't be read; it is tried again", "error", err)
 			g.atEnd()
 			g.follower.release(g)
+			if g.follower.isStopping() {
+				return
+			}
 			g.wait(ctx, g.follower.timing.retry)
 		}
 	}
@@ -101,19 +111,27 @@ func (g *generation) say(what string, args ...any) {
 	g.follower.opts.Log.Warn(what, append([]any{"source", g.src.Name, "path", g.name()}, args...)...)
 }
 
-// wait waits, unless the context ends.
+// wait waits, unless the context ends; less when the follower is told to stop.
 func (g *generation) wait(ctx context.Context, d time.Duration) {
+	f := g.follower
+	stopping := f.stopping
+	if f.isStopping() {
+		stopping, d = nil, min(d, drainPoll)
+	}
 	select {
 	case <-ctx.Done():
+	case <-stopping:
 	case <-time.After(d):
 	}
 }
 
 // deliver hands lines on. It gives false when the context ended instead.
 func (g *generation) deliver(ctx context.Context, epoch int64, b block) bool {
+	end := b.end // the block is another's once it is handed on
 	select {
 	case g.follower.in <- delivery{g, epoch, g.r, b}:
 		now := time.Now()
+		g.handed = end
 		g.changed = now
 		g.follower.sources[g.src.Name].lastLine.Store(now.UnixNano())
 		return true
@@ -166,8 +184,9 @@ func (g *generation) identified(state *lake.State, who identity, sample []byte, 
 		f.release(g)
 		return false, err
 	}
-	g.r = r
+	g.r, g.handed = r, r.position
 	g.settled.Store(r.position)
+	f.notDrained(g)
 	return true, nil
 }
 
@@ -222,16 +241,18 @@ func (g *generation) readPlain(ctx context.Context) (done bool, err error) {
 	}
 	if !ok {
 		g.atEnd()
-		if g.finished(!g.waiting) {
-			return true, nil
-		}
-		g.wait(ctx, f.timing.poll)
-		return false, nil
+		return g.idle(ctx), nil
 	}
 	for ctx.Err() == nil {
 		if g.epoch.Load() != epoch {
 			f.release(g)
 			return false, nil
+		}
+		if g.drainedTo(g.lines.off) {
+			if g.settles(ctx) {
+				return true, nil
+			}
+			continue
 		}
 		b, err := g.lines.next()
 		if err == nil {
@@ -255,6 +276,12 @@ func (g *generation) readPlain(ctx context.Context) (done bool, err error) {
 		case at == fileGrew:
 			continue
 		}
+		if f.isStopping() {
+			if g.settles(ctx) {
+				return true, nil
+			}
+			continue
+		}
 		if g.yields() {
 			f.release(g)
 			g.wait(ctx, 2*f.timing.poll)
@@ -274,6 +301,24 @@ func (g *generation) readPlain(ctx context.Context) (done bool, err error) {
 		g.wait(ctx, f.timing.poll)
 	}
 	return false, nil
+}
+
+// idle waits a moment for a file of which nothing is to be read now, and tells
+// whether it can be closed.
+func (g *generation) idle(ctx context.Context) bool {
+	f := g.follower
+	switch {
+	case !f.isStopping():
+		if g.how == plain && g.finished(!g.waiting) {
+			return true
+		}
+	case !g.waiting:
+		return true
+	default: // for one that commits first
+		f.atDrainEnd(g)
+	}
+	g.wait(ctx, f.timing.poll)
+	return false
 }
 
 // What a file's end looks like after all of it was read.
@@ -327,17 +372,17 @@ func (g *generation) truncated(ctx context.Context, epoch int64) error {
 	f := g.follower
 	f.sources[g.src.Name].truncations.Add(1)
 	f.opts.Log.Error("a log was truncated or overwritten while it was followed: lines that were written after the last reading are lost; rotate by renaming, without copytruncate",
-		"source", g.src.Name, "path", g.name(), "offset", g.lines.off)
-	for ctx.Err() == nil && g.epoch.Load() == epoch && g.settled.Load() < g.lines.off {
+		"source", g.src.Name, "path", g.name(), "offset", g.handed)
+	for ctx.Err() == nil && g.epoch.Load() == epoch && g.settled.Load() < g.handed {
 		select {
 		case f.flush <- struct{}{}:
 		default:
 		}
 		g.wait(ctx, f.timing.poll/4)
 	}
-	if g.settled.Load() < g.lines.off && ctx.Err() == nil {
+	if g.settled.Load() < g.handed && ctx.Err() == nil {
 		f.opts.Log.Error("lines of a truncated log that were read could not be committed, and are lost with it",
-			"source", g.src.Name, "path", g.name(), "from", g.settled.Load(), "to", g.lines.off)
+			"source", g.src.Name, "path", g.name(), "from", g.settled.Load(), "to", g.handed)
 	}
 	f.release(g)
 	f.lookForCopies(g)
@@ -405,8 +450,7 @@ func (g *generation) readPacked(ctx context.Context) (done bool, err error) {
 	}
 	if err != nil || !ok {
 		g.atEnd()
-		g.wait(ctx, f.timing.poll)
-		return false, err
+		return err == nil && g.idle(ctx), err
 	}
 	defer f.release(g)
 	in, last, err := o.from(g.r.position)
@@ -433,9 +477,13 @@ func (g *generation) readPacked(ctx context.Context) (done bool, err error) {
 	}
 	g.damage(o)
 	g.atEnd()
-	for g.settled.Load() < g.lines.off {
+	for g.settled.Load() < g.handed {
 		if ctx.Err() != nil || g.epoch.Load() != epoch {
 			return false, nil
+		}
+		if f.isStopping() {
+			g.settles(ctx)
+			continue
 		}
 		g.wait(ctx, f.timing.poll)
 	}

@@ -96,6 +96,8 @@ func (g *generation) tail(ctx context.Context, epoch int64) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-f.stopping:
+			return // blocks are surer to reach the end
 		case line, ok := <-t.Lines:
 			if !ok || !g.take(ctx, epoch, t, line) {
 				return
@@ -165,5 +167,9 @@ func (g *generation) take(ctx context.Context, epoch int64, t *tail.Tail, line *
 		*g.lines = before
 		return false
 	}
-	return g.deliver(ctx, epoch, b)
+	if !g.deliver(ctx, epoch, b) {
+		*g.lines = before
+		return false
+	}
+	return true
 }

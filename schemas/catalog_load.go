@@ -69,6 +69,9 @@ func ParseCatalog(name string, content []byte) (*Catalog, []Warning, error) {
 type catalogLoader struct {
 	c  *Catalog
 	at map[any]yamlfile.Value // where each entry stands, by its address in c
+
+	unclear map[string]bool // the lists whose ids a mistake leaves unknown
+	twice   map[int64]bool  // the ids of pixels that a mistake leaves open which is meant
 }
 
 // read fills the catalog. Every list gets its length first, so that the

@@ -3,19 +3,31 @@ package schemas
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"pixledger/schemas/yamlfile"
 )
 
+// catalogLists are the lists that have ids of their own.
+var catalogLists = []string{"advertisers", "insertion_orders", "line_items", "creatives", "publishers", "trackers", "pixels", "segments"}
+
 // check refuses what a schema can't see: ids and codes given twice, ids that
 // their list does not have, pixels attached to another advertiser's line item.
 func (l *catalogLoader) check(root yamlfile.Value) {
 	c := l.c
-	for _, list := range []string{"advertisers", "insertion_orders", "line_items", "creatives", "publishers", "trackers", "pixels", "segments"} {
+	l.unclear = make(map[string]bool)
+	for _, list := range catalogLists {
 		items := root.Get(list).Items()
 		unique(items, list, "id", "each id once")
 		unique(items, list, "code", "each code once")
+		l.unclear[list] = unclear(root, list)
+	}
+	l.twice = make(map[int64]bool)
+	for i := range c.Pixels {
+		if p := &c.Pixels[i]; l.at[p].Get("id").Refused() {
+			l.twice[p.ID] = true
+		}
 	}
 	for i := range c.InsertionOrders {
 		l.refersTo(&c.InsertionOrders[i], "advertiser_id", "advertisers", c.Advertiser(c.InsertionOrders[i].AdvertiserID) != nil)
@@ -51,7 +63,7 @@ func (l *catalogLoader) checkLineItem(i *LineItem) {
 		a := &i.Pixels[j]
 		p := c.Pixel(a.PixelID)
 		l.refersTo(a, "pixel_id", "pixels", p != nil)
-		if p != nil && p.AdvertiserID != i.AdvertiserID && c.Advertiser(p.AdvertiserID) != nil && c.Advertiser(i.AdvertiserID) != nil {
+		if p != nil && !l.twice[p.ID] && p.AdvertiserID != i.AdvertiserID && c.Advertiser(p.AdvertiserID) != nil && c.Advertiser(i.AdvertiserID) != nil {
 			l.at[a].Get("pixel_id").Refuse(
 				fmt.Sprintf("pixel %d is advertiser %d's, line item %d is advertiser %d's", p.ID, p.AdvertiserID, i.ID, i.AdvertiserID),
 				"pixels of the line item's own advertiser")
@@ -59,10 +71,25 @@ func (l *catalogLoader) checkLineItem(i *LineItem) {
 	}
 }
 
+// unclear tells whether a mistake keeps the ids of a list from being known: the
+// list or one of them can't be read. To call an id that refers to the list
+// unknown would then repeat that one mistake at every reference.
+func unclear(root yamlfile.Value, list string) bool {
+	v := root.Get(list)
+	if root.MayHold(list) || v.Given() && !v.IsNull() && !v.IsList() {
+		return true
+	}
+	return slices.ContainsFunc(v.Items(), func(item yamlfile.Value) bool {
+		id := item.Get("id")
+		n, ok := id.Int()
+		return !ok || n < 1 || item.MayHold("id")
+	})
+}
+
 // refersTo refuses an id that its list does not have.
 func (l *catalogLoader) refersTo(entry any, key, list string, known bool) {
 	v := l.at[entry].Get(key)
-	if n, ok := v.Int(); ok && !known {
+	if n, ok := v.Int(); ok && !known && !l.unclear[list] {
 		v.Refuse(fmt.Sprintf("%s is %d, which %s does not have", key, n, list), "an id of "+list)
 	}
 }

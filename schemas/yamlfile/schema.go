@@ -148,6 +148,9 @@ func (f *File) report(s *Schema, e *jsonschema.ValidationError) {
 		missing := append([]string(nil), k.Missing...)
 		sort.Strings(missing)
 		for _, key := range missing {
+			if f.misnamed(n, key, s.keys(sub)) {
+				continue
+			}
 			f.add(n.Line, n.Column, label(key)+" is missing", s.allowed(property(sub, key)))
 		}
 	case *kind.MaxItems:
@@ -166,6 +169,21 @@ func (f *File) report(s *Schema, e *jsonschema.ValidationError) {
 	default:
 		f.refuse(n, is+": "+oneLine(e.ErrorKind.LocalizedString(message.NewPrinter(language.English))), s.allowed(sub))
 	}
+}
+
+// misnamed tells whether a key that a mapping lacks is there under a wrong
+// name, or may come with a merge: that is the mistake, reported at its place.
+func (f *File) misnamed(mapping *yaml.Node, missing string, known []string) bool {
+	if mapping.Kind != yaml.MappingNode {
+		return false
+	}
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		k := mapping.Content[i]
+		if k.Kind == yaml.ScalarNode && (k.ShortTag() == "!!merge" || nearest(k.Value, known) == missing) {
+			return true
+		}
+	}
+	return false
 }
 
 func keyNode(mapping *yaml.Node, key string) *yaml.Node {

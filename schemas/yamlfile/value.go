@@ -65,6 +65,9 @@ func (v Value) IsNull() bool {
 	return v.node != nil && v.node.Kind == yaml.ScalarNode && v.node.ShortTag() == "!!null"
 }
 
+// IsList tells whether a list stands there, an empty one included.
+func (v Value) IsList() bool { return v.node != nil && v.node.Kind == yaml.SequenceNode }
+
 // Text reads text. Times count as text; numbers and booleans do not.
 func (v Value) Text() (string, bool) {
 	if v.node == nil || v.node.Kind != yaml.ScalarNode || v.node.Style&yaml.TaggedStyle != 0 {
@@ -156,6 +159,23 @@ func (v Value) Refuse(what, allowed string) {
 
 // Refused tells whether a mistake was noted at the value.
 func (v Value) Refused() bool { return v.node != nil && v.file.refused[v.node] }
+
+// MayHold tells whether a mapping that does not give key may have been meant
+// to: one of its own keys was refused (unknown, given twice, a merge). Of a key
+// that is given it tells whether it is given twice. What is then found missing
+// may follow from that mistake alone.
+func (v Value) MayHold(key string) bool {
+	if v.node == nil || v.node.Kind != yaml.MappingNode {
+		return v.node != nil && v.file.refused[v.node]
+	}
+	given := v.Get(key).Given()
+	for i := 0; i+1 < len(v.node.Content); i += 2 {
+		if k := v.node.Content[i]; v.file.refused[k] && (!given || k.Value == key) {
+			return true
+		}
+	}
+	return false
+}
 
 // describe names a node for a message, on one line and of bounded length.
 func (f *File) describe(n *yaml.Node) string {

@@ -1,6 +1,7 @@
 package attribute_test
 
 import (
+	"flag"
 	"os"
 	"slices"
 	"testing"
@@ -12,14 +13,25 @@ import (
 )
 
 // TestMain lets tests that are about decisions write their files quickly.
+// worlds is how many worlds the property test draws, unless -rapid.checks says
+// another number: a soak draws thousands.
+const worlds = "200"
+
 func TestMain(m *testing.M) {
 	attribute.WriteQuickly()
+	flag.Parse()
+	drawn := false
+	flag.Visit(func(f *flag.Flag) { drawn = drawn || f.Name == "rapid.checks" })
+	if !drawn {
+		if err := flag.Set("rapid.checks", worlds); err != nil {
+			panic(err)
+		}
+	}
 	m.Run()
 }
 
 // Money rests on the decisions being those of the rules, in every corner of
-// them, however the events arrived. Before a release, more worlds than the usual
-// hundred are worth the while: -rapid.checks=2000.
+// them, however the events arrived. A failing world is shrunk and printed.
 func TestDecidesAsTheRulesSay(t *testing.T) {
 	base := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {

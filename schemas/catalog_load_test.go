@@ -309,6 +309,11 @@ func FuzzParseCatalog(f *testing.F) {
 			if !errors.As(err, &mistakes) || len(mistakes) == 0 {
 				t.Fatalf("not mistakes: %v", err)
 			}
+			for _, m := range mistakes {
+				if m.Line < 1 || m.Column < 1 || m.What == "" || m.Allowed == "" {
+					t.Fatalf("half a message: %v", m)
+				}
+			}
 			if lines := strings.Count(err.Error(), "\n") + 1; lines != len(mistakes) {
 				t.Fatalf("%d mistakes on %d lines:\n%v", len(mistakes), lines, err)
 			}

@@ -46,7 +46,7 @@ type Options struct {
 // whose Err says what is wrong; name is what messages call the file.
 func Parse(name string, content []byte, schema *Schema, opts Options) *File {
 	f := &File{Name: name, written: map[*yaml.Node]string{}, refused: map[*yaml.Node]bool{}}
-	if !f.readNodes(bytes.TrimPrefix(content, []byte("\ufeff"))) {
+	if !f.readNodes(bytes.TrimPrefix(content, []byte("\ufeff")), schema) {
 		return f
 	}
 	if opts.Env != nil {
@@ -82,7 +82,7 @@ func (f *File) refuse(n *yaml.Node, what, allowed string) {
 }
 
 // readNodes fills root; false when the content is no YAML at all or holds nothing.
-func (f *File) readNodes(content []byte) bool {
+func (f *File) readNodes(content []byte, schema *Schema) bool {
 	if line, column, ok := firstInvalid(content); ok {
 		f.add(line, column, "the text is not UTF-8", "UTF-8 text")
 		return false
@@ -91,7 +91,7 @@ func (f *File) readNodes(content []byte) bool {
 	var doc yaml.Node
 	err := decode(dec, &doc)
 	if errors.Is(err, io.EOF) || err == nil && (doc.Kind != yaml.DocumentNode || len(doc.Content) == 0) {
-		f.add(1, 1, "the file is empty", "")
+		f.add(1, 1, "the file is empty", schema.whole())
 		return false
 	}
 	if err != nil {
@@ -100,7 +100,7 @@ func (f *File) readNodes(content []byte) bool {
 	}
 	f.root = doc.Content[0]
 	if f.root.Kind == yaml.ScalarNode && f.root.ShortTag() == "!!null" && f.root.Value == "" {
-		f.add(1, 1, "the file is empty", "")
+		f.add(1, 1, "the file is empty", schema.whole())
 		return false
 	}
 	var second yaml.Node
@@ -163,7 +163,7 @@ func (f *File) syntax(content []byte, err error) {
 	line = min(line, len(lines))
 	text := lines[line-1]
 	column := len(text) - len(bytes.TrimLeft(text, " ")) + 1
-	allowed := ""
+	allowed := "YAML, with text that has special characters in quotes"
 	if column <= len(text) && text[column-1] == '\t' {
 		problem, allowed = "a tab indents this line", "spaces"
 	}

@@ -13,16 +13,12 @@ type Mistake struct {
 	Line    int    // from 1
 	Column  int    // from 1, in characters
 	What    string // what is wrong: one line
-	Allowed string // what may stand there; empty where nothing helpful can be said
+	Allowed string // what may stand there instead
 }
 
 // String gives the mistake as one line: FILE:LINE:COLUMN: what; allowed: this.
 func (m Mistake) String() string {
-	s := fmt.Sprintf("%s:%d:%d: %s", m.File, m.Line, m.Column, m.What)
-	if m.Allowed != "" {
-		s += "; allowed: " + m.Allowed
-	}
-	return s
+	return fmt.Sprintf("%s:%d:%d: %s; allowed: %s", m.File, m.Line, m.Column, m.What, m.Allowed)
 }
 
 // Mistakes is everything that is wrong with a file, in the order of the file.
@@ -37,9 +33,8 @@ func (ms Mistakes) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sorted gives the mistakes in file order, each once. Of several on one spot
-// the first found stays: it is the more basic one, and what follows from it
-// would only repeat it.
+// sorted gives the mistakes in file order, each once. Several on one spot stay
+// in the order found: a mapping may lack more than one key.
 func (ms Mistakes) sorted() Mistakes {
 	out := append(Mistakes(nil), ms...)
 	sort.SliceStable(out, func(i, j int) bool {

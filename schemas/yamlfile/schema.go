@@ -142,6 +142,9 @@ func (f *File) report(s *Schema, e *jsonschema.ValidationError) {
 			if near := nearest(unknown, known); near != "" {
 				what += ": is " + near + " meant?"
 			}
+			if allowed == "" {
+				allowed = "no key at all"
+			}
 			f.refuse(keyNode(n, unknown), what, allowed)
 		}
 	case *kind.Required:
@@ -159,7 +162,7 @@ func (f *File) report(s *Schema, e *jsonschema.ValidationError) {
 		if n.Value == "" {
 			is = name + " is empty"
 		}
-		f.refuse(n, is, s.allowedOr(sub, "text"))
+		f.refuse(n, is, s.allowed(sub))
 	case *kind.MaxLength:
 		f.refuse(n, fmt.Sprintf("%s has %d characters", name, k.Got), "at most "+strconv.Itoa(k.Want))
 	case *kind.MinProperties, *kind.MaxProperties:
@@ -238,18 +241,22 @@ func (s *Schema) keys(sub map[string]any) []string {
 	return keys
 }
 
-func (s *Schema) allowedOr(sub map[string]any, otherwise string) string {
-	if a := s.allowed(sub); a != "" {
-		return a
+// whole says what a file holds at least.
+func (s *Schema) whole() string {
+	root := s.at("")
+	required, _ := root["required"].([]any)
+	if len(required) == 0 {
+		return s.allowed(root)
 	}
-	return otherwise
+	words := make([]string, len(required))
+	for i, key := range required {
+		words[i] = fmt.Sprint(key)
+	}
+	return "a mapping with " + strings.Join(words, ", ")
 }
 
-// allowed says in words what a subschema takes.
+// allowed says in words what a subschema takes; never nothing.
 func (s *Schema) allowed(sub map[string]any) string {
-	if sub == nil {
-		return ""
-	}
 	if text, ok := sub["errorMessage"].(string); ok {
 		return strings.TrimPrefix(text, "allowed: ")
 	}
@@ -282,6 +289,9 @@ func (s *Schema) allowed(sub map[string]any) string {
 	for _, t := range types {
 		words = append(words, s.typeWords(sub, t))
 	}
+	if len(words) == 0 {
+		return "what the JSON Schema of the file describes"
+	}
 	return strings.Join(words, " or ")
 }
 
@@ -304,7 +314,10 @@ func (s *Schema) typeWords(sub map[string]any, t string) string {
 	case "array":
 		return "a list"
 	case "object":
-		return "a mapping of " + strings.Join(s.keys(sub), ", ")
+		if keys := s.keys(sub); len(keys) > 0 {
+			return "a mapping of " + strings.Join(keys, ", ")
+		}
+		return "a mapping"
 	}
 	return t
 }

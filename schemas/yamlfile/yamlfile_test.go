@@ -55,6 +55,32 @@ func TestSyntaxErrorsNameTheLine(t *testing.T) {
 	}
 }
 
+// Every message says what may stand there instead, those on a file that can't
+// be read at all included.
+func TestEveryMistakeSaysWhatIsAllowed(t *testing.T) {
+	const asYAML = "; allowed: YAML, with text that has special characters in quotes"
+	catalog := compile(t, `{"type": "object", "required": ["version", "list"], "additionalProperties": false,
+		"properties": {"version": {"const": 1}, "list": {"type": "array"}, "any": {}, "none": {"type": "object", "maxProperties": 1, "additionalProperties": {"minLength": 1}}, "empty": {"additionalProperties": false}}}`)
+	for content, want := range map[string]string{
+		"":                      "f:1:1: the file is empty; allowed: a mapping with version, list",
+		"# nothing\n":           "f:1:1: the file is empty; allowed: a mapping with version, list",
+		"version: 1\nlist: ]\n": "f:2:1: this is no readable YAML: did not find expected node content" + asYAML,
+		"list: [\n":             "f:1:1: this is no readable YAML: did not find expected node content" + asYAML,
+		"version: 1\n\tlist: 1": "f:2:1: this is no readable YAML: a tab indents this line; allowed: spaces",
+		"version: 1\nlist: []\nnone: {a: b, c: d}\n": "f:3:7: none has 2 keys; allowed: a mapping",
+		"version: 1\nlist: []\nnone: {a: \"\"}\n":    "f:3:11: a is empty; allowed: what the JSON Schema of the file describes",
+		"version: 1\nlist: []\nempty: {a: 1}\n":      "f:3:9: the key a is unknown; allowed: no key at all",
+	} {
+		err := yamlfile.Parse("f", []byte(content), catalog, yamlfile.Options{}).Err()
+		if err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", content, err, want)
+		}
+	}
+	if err := yamlfile.Parse("f", nil, compile(t, anything), yamlfile.Options{}).Err(); err == nil || !strings.Contains(err.Error(), "; allowed: ") {
+		t.Errorf("empty, by a schema that takes anything: %v", err)
+	}
+}
+
 func TestValuesFromTheEnvironment(t *testing.T) {
 	schema := compile(t, `{"properties": {
 		"n": {"type": "integer", "maximum": 10}, "b": {"type": "boolean"}, "s": {"type": "string", "pattern": "^[a-zN0-9$ {}]*$"}}}`)

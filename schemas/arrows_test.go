@@ -2,6 +2,7 @@ package schemas_test
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -44,7 +45,7 @@ func TestArrowsBetweenPackages(t *testing.T) {
 			if !strings.HasPrefix(imp, module) {
 				continue
 			}
-			if to := roomOf(imp, module); !contains(rooms, to) {
+			if to := roomOf(imp, module); !slices.Contains(rooms, to) {
 				t.Errorf("%s imports %s; allowed: %v", pkg, imp, rooms)
 			}
 		}
@@ -63,13 +64,4 @@ func TestArrowsBetweenPackages(t *testing.T) {
 func roomOf(pkg, module string) string {
 	room, _, _ := strings.Cut(strings.TrimPrefix(pkg, module), "/")
 	return room
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

@@ -51,6 +51,13 @@ func TestSampleLogsYieldWhatIsExpected(t *testing.T) {
 	}
 	compareCSV(t, accountCSV(state), filepath.Join(p.dir, "expected", "account.csv"))
 
+	// Who is in which segment: Emma was put among the cart abandoners and the ski
+	// fans by /seg, and her purchase took her out of the first.
+	members := p.run(append([]string{"query", "--format", "csv", "SELECT segment_id, value, expires_at FROM segment_members WHERE user_id = '0A0200C0D566F46A2C03468F02070303' ORDER BY 1"}, now...)...)
+	if want := "segment_id,value,expires_at\n45962,,\n46010,1,2027-02-09T13:00:05.25Z\n"; members != want {
+		t.Errorf("segment_members: got %q, want %q", members, want)
+	}
+
 	// All of it again: nothing is read twice, nothing changes.
 	if again := p.run(append([]string{"ingest"}, now...)...); !strings.Contains(again, "0 lines = 0 events") {
 		t.Errorf("ingesting again: %s", again)

@@ -54,9 +54,9 @@ Numbers compare by value, times (RFC 3339) as instants, texts byte by byte.
 |---|---|
 | csv, tsv | a header line; booleans true and false, null empty, decimals with all their places, times as RFC 3339 with the zone's offset |
 | json, ndjson | an array of objects, an object a line; BIGINT and DECIMAL as texts in both |
-| xlsx | one sheet; ids, and numbers of over 15 digits, as text; dates as dates, times as text; no cell is ever a formula, and what does not fit a sheet is refused, not cut |
-| parquet | typed, ZSTD; sums are DECIMAL(38,6) |
-| html | a page that loads nothing |
+| xlsx | one sheet; ids (columns named ` + "`id`" + ` or ` + "`…_id`" + `), and integers and decimals of over 15 digits, as text; dates as dates, times as text; no cell is ever a formula, and what does not fit a sheet is refused, not cut |
+| parquet | typed, ZSTD; sums are DECIMAL(38,6), a BLOB is binary |
+| html | a page that loads nothing; without control characters and marks of direction, as a table |
 | table | for people: control characters and marks of direction are not shown |
 
 In csv, tsv and xlsx a text that begins with = + - @ TAB or CR, and is no plain decimal number, gets a leading apostrophe, so that
@@ -70,6 +70,7 @@ does not fit. No total mixes currencies: where a row holds money of several, its
 ` + "`pixledger query SQL`" + ` answers one SELECT, or DESCRIBE, SHOW, SUMMARIZE or EXPLAIN of one, judged by DuckDB's parser before it runs. File functions
 reach the lake's data folders and nothing else; a symbolic link that its owner has put into them is followed. Times are in UTC; a
 TIMESTAMP, which has no zone, is written without one. Lists, maps and structs are JSON in csv and in tables.
+Columns of one name, whatever its case, are told apart as DuckDB does: a, a_1.
 `
 
 func docsText() string {

@@ -177,8 +177,9 @@ func filterValue(c ColumnDef, value string) (string, error) {
 		return strconv.FormatInt(n, 10), nil
 	case typeMoney:
 		m, ok := schemas.ParseMoney(value)
-		if !ok {
-			return "", usage("a decimal number, or nothing for null", "--filter: %q is no %s", value, c.Name)
+		_, places, _ := strings.Cut(value, ".")
+		if !ok || len(strings.TrimRight(places, "0")) > 6 { // rounded, it would find what it is not
+			return "", usage("a decimal number of up to six places, or nothing for null", "--filter: %q is no %s", value, c.Name)
 		}
 		return m.String(), nil
 	case typeTime:

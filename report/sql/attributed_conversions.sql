@@ -22,14 +22,15 @@
 -- @column auction_id VARCHAR: the touch's token; null where retention has erased the touch
 -- @column booked_revenue DECIMAL(18,6): static revenue in force at the conversion's time
 -- @column currency VARCHAR: currency of the booked revenue, the advertiser's
--- @filter pixel_id order_id external_data post_click_or_post_view_conv line_item_id insertion_order_id creative_id advertiser_id currency
+-- @filter *
 WITH chosen AS (
     SELECT
         a.*,
         s.zone,
-        s.offset_seconds,
-        s.began,
-        CASE a.conversion_type WHEN 'post_click' THEN 'Post Click' ELSE 'Post View' END AS conv
+        CASE a.conversion_type WHEN 'post_click' THEN 'Post Click' ELSE 'Post View' END AS conv,
+        month_of(a.conversion_time, s.offset_seconds) AS month,
+        day_of(a.conversion_time, s.offset_seconds) AS day,
+        hour_of(a.conversion_time, s.offset_seconds, s.began) AS hour
     FROM attributions AS a
     LEFT JOIN report_zones AS z ON z.advertiser_id = a.advertiser_id
     JOIN report_spans AS s
@@ -38,18 +39,26 @@ WITH chosen AS (
         AND a.conversion_time < s.until
     WHERE a.outcome = 'attributed'
         AND near_range(a.conversion_time, a.date)
+        AND passes('month', month)
+        AND passes('day', day)
+        AND passes('hour', epoch_us(hour))
+        AND passes('datetime', epoch_us(a.conversion_time))
         AND passes('pixel_id', a.pixel_id)
         AND passes('order_id', a.order_id)
         AND passes('external_data', a.other)
+        AND passes('post_click_or_post_view_conv', conv)
+        AND passes('post_click_or_post_view_revenue', a.value)
         AND passes('line_item_id', a.line_item_id)
         AND passes('creative_id', a.creative_id)
+        AND passes('imp_time', epoch_us(a.touch_time))
         AND passes('advertiser_id', a.advertiser_id)
+        AND passes('booked_revenue', a.booked_revenue)
         AND passes('currency', a.currency)
 ),
 -- No touch is older than the longest window, 90 days. Denied and invalid
 -- touches never earn a conversion, so one with the same id is another.
 touches AS (
-    SELECT 'post_click' AS conversion_type, event_id, event_time, tracker_id, source_offset,
+    SELECT 'post_click' AS conversion_type, event_id, event_time, tracker_id, user_id, source_offset,
         coalesce(nullif(token, ''), event_id) AS token
     FROM clicks
     WHERE invalid_reason IS NULL
@@ -57,7 +66,7 @@ touches AS (
         AND date >= CAST(getvariable('report_first') AS DATE) - 91
         AND date <= CAST(getvariable('report_until') AS DATE)
     UNION ALL
-    SELECT 'post_view', event_id, event_time, tracker_id, source_offset,
+    SELECT 'post_view', event_id, event_time, tracker_id, user_id, source_offset,
         coalesce(nullif(token, ''), event_id)
     FROM impressions
     WHERE invalid_reason IS NULL
@@ -65,21 +74,60 @@ touches AS (
         AND date >= CAST(getvariable('report_first') AS DATE) - 91
         AND date <= CAST(getvariable('report_until') AS DATE)
 ),
--- Of lines that repeat an id, the first in its file won.
-tokens AS (
-    SELECT c.conversion_id, min({'place': t.source_offset, 'token': t.token}).token AS token
+matched AS (
+    SELECT c.conversion_id, c.conversion_time, c.user_id, t.user_id AS touch_user_id, t.source_offset, t.token
     FROM chosen AS c
     JOIN touches AS t
         ON t.event_id = c.touch_id
         AND t.event_time = c.touch_time
         AND t.tracker_id = c.tracker_id
         AND t.conversion_type = c.conversion_type
-    GROUP BY c.conversion_id
+),
+-- Touches with one id at one time that differ in their token: rare, so that
+-- what these conversions brought with them is read for them alone.
+contested AS (
+    SELECT conversion_id, conversion_time
+    FROM matched
+    GROUP BY conversion_id, conversion_time
+    HAVING min(token) <> max(token)
+),
+-- The line that counts of one conversion's, as the view conversions has it: a
+-- conversion's time is the first of its lines', so no earlier one is missed.
+brought AS (
+    SELECT v.event_id AS conversion_id, nullif(v.sspdata, '') AS sspdata
+    FROM events AS v
+    JOIN contested AS c ON c.conversion_id = v.event_id AND c.conversion_time = v.event_time
+    WHERE v.type = 'conversion' AND near_range(v.event_time, v.date)
+    QUALIFY row_number() OVER (
+        PARTITION BY v.event_id
+        ORDER BY
+            v.source_offset,
+            v.order_id NULLS FIRST,
+            v.user_id NULLS FIRST,
+            v.value_text NULLS FIRST,
+            v.pixel_id NULLS FIRST,
+            v.pixel_code NULLS FIRST,
+            v.sspdata NULLS FIRST
+    ) = 1
+),
+-- The touch that decided: the one with the token that was brought, else one of
+-- the same user; of lines that repeat it, the first in its file.
+tokens AS (
+    SELECT
+        m.conversion_id,
+        min({
+            'other': NOT coalesce(m.token = b.sspdata, m.touch_user_id = m.user_id, false),
+            'place': m.source_offset,
+            'token': m.token
+        }).token AS token
+    FROM matched AS m
+    LEFT JOIN brought AS b ON b.conversion_id = m.conversion_id
+    GROUP BY m.conversion_id
 )
 SELECT
-    month_of(c.conversion_time, c.offset_seconds) AS month,
-    day_of(c.conversion_time, c.offset_seconds) AS day,
-    hour_of(c.conversion_time, c.offset_seconds, c.began) AS hour,
+    c.month,
+    c.day,
+    c.hour,
     c.conversion_time AS datetime,
     c.pixel_id,
     p.name AS pixel_name,
@@ -107,6 +155,11 @@ LEFT JOIN line_items AS l ON l.id = c.line_item_id
 LEFT JOIN insertion_orders AS o ON o.id = l.insertion_order_id
 LEFT JOIN creatives AS r ON r.id = c.creative_id
 LEFT JOIN advertisers AS v ON v.id = c.advertiser_id
-WHERE passes('post_click_or_post_view_conv', c.conv)
+WHERE passes('pixel_name', p.name)
+    AND passes('line_item_name', l.name)
     AND passes('insertion_order_id', l.insertion_order_id)
+    AND passes('insertion_order_name', o.name)
+    AND passes('creative_name', r.name)
+    AND passes('advertiser_name', v.name)
+    AND passes('auction_id', t.token)
 ORDER BY c.conversion_time, c.conversion_id;

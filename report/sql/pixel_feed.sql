@@ -24,7 +24,7 @@
 -- @column referer VARCHAR: the page, as the browser told it
 -- @column host VARCHAR: host name of the edge that was asked
 -- @column pixel_name VARCHAR: the pixel's name
--- @filter conversion_id pixel_id advertiser_id order_id outcome reason conversion_type line_item_id currency
+-- @filter *
 WITH decided AS (
     SELECT *
     FROM attributions
@@ -75,12 +75,27 @@ JOIN report_spans AS s
     AND f.conversion_time >= s.first
     AND f.conversion_time < s.until
 WHERE passes('conversion_id', f.conversion_id)
+    AND passes('conversion_time', epoch_us(f.conversion_time))
     AND passes('pixel_id', f.pixel_id)
     AND passes('advertiser_id', f.advertiser_id)
+    AND passes('user_id', f.user_id)
     AND passes('order_id', f.order_id)
+    AND passes('value', f.value)
+    AND passes('other', f.other)
+    AND passes('server_side', f.server_side)
     AND passes('outcome', f.outcome)
     AND passes('reason', f.reason)
     AND passes('conversion_type', f.conversion_type)
+    AND passes('touch_id', f.touch_id)
+    AND passes('touch_time', epoch_us(f.touch_time))
+    AND passes('tracker_id', f.tracker_id)
     AND passes('line_item_id', f.line_item_id)
+    AND passes('creative_id', f.creative_id)
+    AND passes('publisher_id', f.publisher_id)
+    AND passes('booked_revenue', f.booked_revenue)
     AND passes('currency', f.currency)
+    AND passes('rate_missing', f.rate_missing)
+    AND passes('referer', f.referer)
+    AND passes('host', f.host)
+    AND passes('pixel_name', p.name)
 ORDER BY f.conversion_time, f.conversion_id;

@@ -115,7 +115,7 @@ func cell(t *Type, v any, zone *time.Location, guard bool) string {
 		return ""
 	}
 	s := t.text(v, zone)
-	if guard && (t.Kind == KindText || t.Kind == KindJSON) {
+	if guard && (t.Kind == KindText || t.Kind == KindJSON || t.Kind == KindBlob) {
 		return guarded(s)
 	}
 	return s

@@ -13,7 +13,8 @@ var pageHTML string
 
 var page = template.Must(template.New("page").Parse(pageHTML))
 
-// htmlWriter writes a page that stands alone: no script, nothing loaded.
+// htmlWriter writes a page that stands alone: no script, nothing loaded. It
+// shows control characters and marks of direction to nobody.
 type htmlWriter struct {
 	w       io.Writer
 	b       *bufio.Writer
@@ -34,7 +35,7 @@ func (h *htmlWriter) Begin(columns []Column) error {
 		case KindInteger, KindBigInt, KindHuge, KindDecimal, KindDouble:
 			h.cells[i].Number = true
 		}
-		h.cells[i].Text = c.Name
+		h.cells[i].Text = visible(c.Name)
 	}
 	return page.ExecuteTemplate(h.b, "head", struct {
 		Title string
@@ -46,7 +47,7 @@ func (h *htmlWriter) Row(values []any, zone *time.Location) error {
 	for i, v := range values {
 		h.cells[i].Text = ""
 		if v != nil {
-			h.cells[i].Text = h.columns[i].Type.text(v, zone)
+			h.cells[i].Text = visible(h.columns[i].Type.text(v, zone))
 		}
 	}
 	return page.ExecuteTemplate(h.b, "row", h.cells)

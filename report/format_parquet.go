@@ -91,6 +91,9 @@ func (t *Type) arrow() arrow.DataType {
 	case KindBigInt:
 		return arrow.PrimitiveTypes.Int64
 	case KindHuge:
+		if t.Name == bigNum {
+			return arrow.BinaryTypes.String
+		}
 		return &arrow.Decimal128Type{Precision: 38, Scale: 0}
 	case KindDecimal:
 		return &arrow.Decimal128Type{Precision: int32(t.Width), Scale: int32(t.Scale)}
@@ -103,6 +106,8 @@ func (t *Type) arrow() arrow.DataType {
 		return &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "local"}
 	case KindDate:
 		return arrow.FixedWidthTypes.Date32
+	case KindBlob:
+		return arrow.BinaryTypes.Binary
 	case KindList:
 		return arrow.ListOf(t.Elem.arrow())
 	case KindMap:
@@ -166,6 +171,8 @@ func (t *Type) appendArrow(b array.Builder, v any) error {
 				return err
 			}
 		}
+	case *array.BinaryBuilder:
+		b.Append(v.([]byte))
 	case *array.StringBuilder:
 		b.Append(t.text(v, time.UTC))
 	default:

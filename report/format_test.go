@@ -102,6 +102,11 @@ func TestHostileText(t *testing.T) {
 	if n := strings.Count(html, "<tr>"); n != len(hostile)+1 {
 		t.Errorf("html: %d rows, want %d", n, len(hostile)+1)
 	}
+	for _, r := range html {
+		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			t.Fatalf("html: holds %U", r)
+		}
+	}
 	table := report(Table)
 	for _, r := range table {
 		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
@@ -193,6 +198,33 @@ func TestXLSX(t *testing.T) {
 	}
 }
 
+// Integers of any type are numbers where a spreadsheet keeps all their digits,
+// and text where it would not, or where they are ids.
+func TestXLSXIntegers(t *testing.T) {
+	db := newLake(t, network()).opened(t)
+	for _, typ := range []string{"TINYINT", "UINTEGER", "BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "BIGNUM"} {
+		values := []string{"12", "999999999999999", "1000000000000000"}
+		if typ == "TINYINT" || typ == "UINTEGER" {
+			values = values[:1]
+		}
+		for _, v := range values {
+			f, _ := sheet(t, mustAsk(t, db, "SELECT '"+v+"'::"+typ+" AS n, '"+v+"'::"+typ+" AS a_id, '"+v+"'::"+typ+" AS id", XLSX))
+			for cell, number := range map[string]bool{"A2": len(v) <= 15, "B2": false, "C2": false} {
+				got, err := f.GetCellValue("Sheet1", cell, excelize.Options{RawCellValue: true})
+				kind, _ := f.GetCellType("Sheet1", cell)
+				if err != nil || got != v || (kind == excelize.CellTypeUnset || kind == excelize.CellTypeNumber) != number {
+					t.Errorf("%s as %s: %s is %q of type %v, %v", v, typ, cell, got, kind, err)
+				}
+			}
+		}
+	}
+	// A sum of integers is a HUGEINT.
+	f, _ := sheet(t, mustAsk(t, db, "SELECT sum(range) AS n FROM range(4)", XLSX))
+	if kind, _ := f.GetCellType("Sheet1", "A2"); kind != excelize.CellTypeUnset && kind != excelize.CellTypeNumber {
+		t.Errorf("a sum is of type %v", kind)
+	}
+}
+
 // What a spreadsheet can't hold is refused, never cut.
 func TestXLSXTextTooLong(t *testing.T) {
 	db := newLake(t, network()).opened(t)
@@ -235,6 +267,10 @@ func TestParquet(t *testing.T) {
 	p = save("b.parquet", mustAsk(t, db, all, Parquet))
 	if got, want := mustAsk(t, db, "FROM '"+p+"'", NDJSON), mustAsk(t, db, all, NDJSON); got != want {
 		t.Errorf("got:  %swant: %s", got, want)
+	}
+	p = save("blob.parquet", mustAsk(t, db, `SELECT 'a\x00\xFF'::BLOB AS b, ['\xFE'::BLOB, NULL] AS l`, Parquet))
+	if got := mustAsk(t, db, "SELECT typeof(b) AS t, hex(b) AS h, typeof(l) AS lt, hex(l[1]) AS lh FROM '"+p+"'", CSV); got != "t,h,lt,lh\nBLOB,6100FF,BLOB[],FE\n" {
+		t.Errorf("bytes come back as %s", got)
 	}
 	p = save("c.parquet", mustAsk(t, db, "SELECT range AS i FROM range(200000)", Parquet))
 	if got := mustAsk(t, db, "SELECT count(*), sum(i), max(i) FROM '"+p+"'", CSV); !strings.HasSuffix(got, "\n200000,19999900000,199999\n") {
@@ -308,6 +344,29 @@ func TestQueryTypes(t *testing.T) {
 				t.Errorf("%s: as %s: %v", c.sql, f, err)
 			}
 		}
+	}
+}
+
+// Columns of one name are told apart as DuckDB does in a query over the query,
+// so that an object never has a key twice.
+func TestColumnsOfOneName(t *testing.T) {
+	db := newLake(t, network()).opened(t)
+	for _, sql := range []string{
+		"SELECT 1 AS a, 2 AS a, 3 AS a", "SELECT 1 AS a, 2 AS A", "SELECT 1 AS a, 2 AS a_1, 3 AS a, 4 AS a_1, 5 AS a", "SELECT 1 AS a_1, 2 AS a, 3 AS a",
+		"SELECT '{}'::JSON AS a, 2 AS a, '[1]'::JSON AS a", "SELECT 1 AS \"x\"\"y\", '2'::JSON AS \"x\"\"y\"",
+	} {
+		for _, f := range []Format{CSV, NDJSON} {
+			got, want := mustAsk(t, db, sql, f), mustAsk(t, db, "SELECT * FROM ("+sql+")", f)
+			if got != want {
+				t.Errorf("%s as %s: got\n%swant\n%s", sql, f, got, want)
+			}
+		}
+	}
+	if got := mustAsk(t, db, "SELECT 1 AS a, 2 AS a", JSON); got != "[\n{\"a\":1,\"a_1\":2}\n]\n" {
+		t.Errorf("json: %s", got)
+	}
+	for _, f := range []Format{Parquet, XLSX, Table, HTML, TSV} {
+		mustAsk(t, db, "SELECT 1 AS a, 2 AS a, '{}'::JSON AS a", f)
 	}
 }
 

@@ -109,6 +109,9 @@ func (x *xlsxWriter) Row(values []any, zone *time.Location) error {
 	return x.add(cells)
 }
 
+// fitsSheet tells that an integer has no more digits than a spreadsheet keeps.
+func fitsSheet(n int64) bool { return n > -1e15 && n < 1e15 }
+
 func (x *xlsxWriter) cell(c Column, v any, zone *time.Location) (any, error) {
 	if v == nil {
 		return nil, nil
@@ -118,8 +121,12 @@ func (x *xlsxWriter) cell(c Column, v any, zone *time.Location) (any, error) {
 	case KindBoolean:
 		return v, nil
 	case KindInteger, KindBigInt:
-		if n := v.(int64); !c.isID() && n > -1e15 && n < 1e15 {
+		if n := v.(int64); !c.isID() && fitsSheet(n) {
 			return n, nil
+		}
+	case KindHuge:
+		if n := v.(*big.Int); !c.isID() && n.IsInt64() && fitsSheet(n.Int64()) {
+			return n.Int64(), nil
 		}
 	case KindDouble:
 		if f := v.(float64); !math.IsNaN(f) && !math.IsInf(f, 0) {

@@ -70,6 +70,7 @@ type plain struct {
 }
 
 func (p *plain) begin(columns []Column) error {
+	distinguish(columns)
 	for i, c := range columns {
 		if slices.Contains(p.documents, c.Name) {
 			columns[i].Type = &Type{Kind: KindJSON, Name: "JSON", enter: same}
@@ -79,6 +80,20 @@ func (p *plain) begin(columns []Column) error {
 }
 
 func (p *plain) row(values []any) error { return p.out.Row(values, time.UTC) }
+
+// distinguish gives columns of one name, whatever its case, names of their own,
+// as DuckDB does where a result is read from: a, a_1, a_2.
+func distinguish(columns []Column) {
+	next := map[string]int{}
+	for i, c := range columns {
+		name, low := c.Name, strings.ToLower(c.Name)
+		for next[strings.ToLower(name)] > 0 {
+			name = fmt.Sprintf("%s_%d", c.Name, next[low])
+			next[low]++
+		}
+		columns[i].Name, next[strings.ToLower(name)] = name, max(1, next[strings.ToLower(name)])
+	}
+}
 
 // judge refuses what is not one statement of the kinds allowed, and gives the
 // statement to run. DuckDB's parser alone decides: it turns SELECTs, and
@@ -229,10 +244,12 @@ func withDocumentsAsText(ctx context.Context, conn *sql.Conn, statement string) 
 	if err != nil {
 		return "", nil, err
 	}
-	var names, casts []string
+	distinguish(columns)
+	var names, casts, all []string
 	for _, c := range columns {
+		name := `"` + strings.ReplaceAll(c.Name, `"`, `""`) + `"`
+		all = append(all, name)
 		if c.Type.holdsJSON() {
-			name := `"` + strings.ReplaceAll(c.Name, `"`, `""`) + `"`
 			names = append(names, c.Name)
 			cast := "CAST(to_json(" + name + ") AS VARCHAR) AS " + name
 			if c.Type.Kind == KindJSON { // as it stands: to_json would write its numbers anew
@@ -245,7 +262,7 @@ func withDocumentsAsText(ctx context.Context, conn *sql.Conn, statement string) 
 		return statement, nil, nil
 	}
 	literal := "'" + strings.ReplaceAll(statement, "'", "''") + "'"
-	return "SELECT * REPLACE (" + strings.Join(casts, ", ") + ") FROM query(" + literal + ")", names, nil
+	return "SELECT * REPLACE (" + strings.Join(casts, ", ") + ") FROM query(" + literal + ") AS result(" + strings.Join(all, ", ") + ")", names, nil
 }
 
 func columnsOf(ctx context.Context, conn *sql.Conn, statement string) (columns []Column, err error) {

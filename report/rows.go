@@ -42,6 +42,7 @@ const (
 	KindTimestamp             // time.Time in UTC, a local time without zone
 	KindDate                  // time.Time, midnight in UTC
 	KindJSON                  // string: a JSON document
+	KindBlob                  // []byte
 	KindList                  // []any of Elem
 	KindMap                   // []entry of Key and Elem
 	KindStruct                // []any, beside Fields
@@ -153,6 +154,9 @@ func (t *Type) value(v any) any {
 
 func same(v any) any { return v }
 
+// bigNum is the name of the integers without bound.
+const bigNum = "BIGNUM"
+
 var simpleTypes = map[duckdb.Type]Type{
 	duckdb.TYPE_BOOLEAN:      {Kind: KindBoolean, Name: "BOOLEAN", enter: same},
 	duckdb.TYPE_TINYINT:      {Kind: KindInteger, Name: "TINYINT", enter: func(v any) any { return int64(v.(int8)) }},
@@ -165,7 +169,7 @@ var simpleTypes = map[duckdb.Type]Type{
 	duckdb.TYPE_UBIGINT:      {Kind: KindHuge, Name: "UBIGINT", enter: func(v any) any { return new(big.Int).SetUint64(v.(uint64)) }},
 	duckdb.TYPE_HUGEINT:      {Kind: KindHuge, Name: "HUGEINT", enter: same},
 	duckdb.TYPE_UHUGEINT:     {Kind: KindHuge, Name: "UHUGEINT", enter: same},
-	duckdb.TYPE_BIGNUM:       {Kind: KindText, Name: "BIGNUM", enter: func(v any) any { return v.(*big.Int).String() }},
+	duckdb.TYPE_BIGNUM:       {Kind: KindHuge, Name: bigNum, enter: same},
 	duckdb.TYPE_FLOAT:        {Kind: KindDouble, Name: "FLOAT", enter: enterFloat},
 	duckdb.TYPE_DOUBLE:       {Kind: KindDouble, Name: "DOUBLE", enter: same},
 	duckdb.TYPE_VARCHAR:      {Kind: KindText, Name: "VARCHAR", enter: same},
@@ -179,7 +183,7 @@ var simpleTypes = map[duckdb.Type]Type{
 	duckdb.TYPE_TIME:         {Kind: KindText, Name: "TIME", enter: func(v any) any { return v.(time.Time).Format("15:04:05.999999") }},
 	duckdb.TYPE_TIME_TZ:      {Kind: KindText, Name: "TIME WITH TIME ZONE", enter: func(v any) any { return v.(time.Time).Format("15:04:05.999999Z07:00") }},
 	duckdb.TYPE_UUID:         {Kind: KindText, Name: "UUID", enter: enterUUID},
-	duckdb.TYPE_BLOB:         {Kind: KindText, Name: "BLOB", enter: enterBlob},
+	duckdb.TYPE_BLOB:         {Kind: KindBlob, Name: "BLOB", enter: same},
 	duckdb.TYPE_GEOMETRY:     {Kind: KindText, Name: "GEOMETRY", enter: enterBlob},
 	duckdb.TYPE_INTERVAL:     {Kind: KindText, Name: "INTERVAL", enter: func(v any) any { return intervalText(v.(duckdb.Interval)) }},
 	duckdb.TYPE_SQLNULL:      {Kind: KindText, Name: "NULL", enter: anyText},

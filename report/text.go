@@ -34,6 +34,8 @@ func (t *Type) text(v any, zone *time.Location) string {
 		return strings.TrimSuffix(timeText(v.(time.Time), time.UTC), "Z")
 	case KindDate:
 		return dateText(v.(time.Time))
+	case KindBlob:
+		return blobText(v.([]byte))
 	case KindList, KindMap, KindStruct:
 		return string(t.appendJSON(nil, v, zone, false))
 	}
@@ -197,13 +199,16 @@ func enterUUID(v any) any {
 	return fmt.Sprint(v)
 }
 
-// enterBlob writes bytes as DuckDB casts them to VARCHAR: printable ASCII as
-// it stands, the rest as \xAB.
 func enterBlob(v any) any {
-	b, ok := v.([]byte)
-	if !ok {
-		return fmt.Sprint(v)
+	if b, ok := v.([]byte); ok {
+		return blobText(b)
 	}
+	return fmt.Sprint(v)
+}
+
+// blobText writes bytes as DuckDB casts them to VARCHAR: printable ASCII as it
+// stands, the rest as \xAB.
+func blobText(b []byte) string {
 	var out strings.Builder
 	for _, c := range b {
 		if c >= 32 && c < 127 && c != '\\' && c != '\'' && c != '"' {
@@ -241,7 +246,7 @@ func intervalText(i duckdb.Interval) string {
 	return strings.Join(parts, " ")
 }
 
-// visible replaces what a terminal would obey instead of show: control
+// visible replaces what a terminal or a page would obey instead of show: control
 // characters, and marks that turn the direction of the text around them.
 func visible(s string) string {
 	if !utf8.ValidString(s) {

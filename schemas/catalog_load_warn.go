@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -20,41 +21,6 @@ func (w Warning) String() string {
 	return fmt.Sprintf("%s:%d:%d: warning: %s", w.File, w.Line, w.Column, w.What)
 }
 
-// catalogPositions keeps where the pixels stand, for warnings that depend on
-// the time of asking.
-type catalogPositions map[int64]Warning
-
-func (l *catalogLoader) positions(file string) catalogPositions {
-	m := make(catalogPositions, len(l.c.Pixels))
-	for i := range l.c.Pixels {
-		p := &l.c.Pixels[i]
-		line, column := l.at[p].Position()
-		m[p.ID] = Warning{File: file, Line: line, Column: column}
-	}
-	return m
-}
-
-// PausedAt warns of every pixel that is Paused at t, with the reason. Those
-// that can never attribute, whatever the time, are among LoadCatalog's
-// warnings too.
-func (c *Catalog) PausedAt(t time.Time) []Warning {
-	var out []Warning
-	for i := range c.Pixels {
-		p := &c.Pixels[i]
-		status, why := c.PixelStatusAt(p, t)
-		if status != PixelPaused {
-			continue
-		}
-		var w Warning
-		if c.index != nil {
-			w = c.index.positions[p.ID]
-		}
-		w.What = fmt.Sprintf("pixel %d is Paused: %s", p.ID, why)
-		out = append(out, w)
-	}
-	return out
-}
-
 // warnings says, in file order, what will never attribute, at any time, or
 // never be paid or delivered.
 func (l *catalogLoader) warnings(file string) []Warning {
@@ -72,13 +38,15 @@ func (l *catalogLoader) warnings(file string) []Warning {
 	for i := range l.c.Pixels {
 		w.pixel(&l.c.Pixels[i])
 	}
-	slices.SortStableFunc(w.out, func(a, b Warning) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
-	})
+	sortWarnings(w.out)
 	return w.out
+}
+
+// sortWarnings puts warnings in file order; those on one spot keep theirs.
+func sortWarnings(list []Warning) {
+	slices.SortStableFunc(list, func(a, b Warning) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 }
 
 type warner struct {
@@ -136,16 +104,22 @@ func (w *warner) association(i *LineItem, a *Association, kinds []TrackerKind) {
 	if w.emptyPeriod(at, a.Period, fmt.Sprintf("the association of pixel %d with line item %d", a.PixelID, i.ID), "") {
 		return
 	}
-	if !p.Period.isEmpty() && !overlap(p.Period, i.Period, a.Period) { // an empty one is reported at the pixel
+	// A pixel's empty period is reported at the pixel.
+	if _, ever := overlap(p.Period, i.Period, a.Period); !ever && !p.Period.isEmpty() {
 		w.warn(at, "pixel %d, line item %d and their association never count at the same time", p.ID, i.ID)
 	}
 	w.rates(i, a)
 	if len(kinds) == 0 {
 		return
 	}
-	needs, kind := everyTrigger(p)
-	if needs && !slices.Contains(kinds, kind) {
+	kind, since, only := lastTrigger(p, i.Period, a.Period)
+	switch {
+	case !only || slices.Contains(kinds, kind):
+	case since == nil:
 		w.warn(at.Get("pixel_id"), "pixel %d takes %ss only and line item %d has no %s tracker: nothing will be attributed to it", p.ID, kind, i.ID, kind)
+	default:
+		w.warn(at.Get("pixel_id"), "pixel %d takes %ss only from %s on and line item %d has no %s tracker: nothing will be attributed to it from then on",
+			p.ID, kind, since.Format(time.RFC3339Nano), i.ID, kind)
 	}
 }
 
@@ -164,36 +138,49 @@ func (w *warner) rates(i *LineItem, a *Association) {
 	}
 }
 
-// everyTrigger tells whether a pixel has one trigger type at all times that
-// takes one kind of touch only, and which.
-func everyTrigger(p *Pixel) (bool, TrackerKind) {
-	t := p.Base.TriggerType
-	for _, c := range p.Changes {
-		if c.Set.TriggerType && c.To.TriggerType != t {
-			return false, ""
+// lastTrigger tells whether a pixel, attached for these periods, takes one kind
+// of touch only in the end, which kind, and since when: nil is always. Entries
+// of its settings from the end of the periods on change nothing.
+func lastTrigger(p *Pixel, periods ...Period) (kind TrackerKind, since *time.Time, only bool) {
+	counts, exists := overlap(append(periods, p.Period)...)
+	if !exists {
+		return "", nil, false
+	}
+	trigger := p.Base.TriggerType
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		if counts.Until != nil && !c.From.Before(*counts.Until) {
+			break
+		}
+		if !c.Set.TriggerType || c.To.TriggerType == trigger {
+			continue
+		}
+		trigger, since = c.To.TriggerType, nil
+		if counts.From == nil || c.From.After(*counts.From) {
+			since = &c.From
 		}
 	}
-	switch t {
+	switch trigger {
 	case TriggerClick:
-		return true, ClickTracker
+		return ClickTracker, since, true
 	case TriggerView:
-		return true, ImpressionTracker
+		return ImpressionTracker, since, true
 	}
-	return false, ""
+	return "", nil, false
 }
 
-// overlap tells whether there is an instant that all periods hold.
-func overlap(periods ...Period) bool {
-	var from, until *time.Time
+// overlap gives the instants that all periods hold; false: there are none.
+func overlap(periods ...Period) (Period, bool) {
+	var all Period
 	for _, p := range periods {
-		if p.From != nil && (from == nil || p.From.After(*from)) {
-			from = p.From
+		if p.From != nil && (all.From == nil || p.From.After(*all.From)) {
+			all.From = p.From
 		}
-		if p.Until != nil && (until == nil || p.Until.Before(*until)) {
-			until = p.Until
+		if p.Until != nil && (all.Until == nil || p.Until.Before(*all.Until)) {
+			all.Until = p.Until
 		}
 	}
-	return from == nil || until == nil || from.Before(*until)
+	return all, !all.isEmpty()
 }
 
 func (w *warner) tracker(t *Tracker) {
@@ -240,7 +227,8 @@ func (w *warner) neverAttributes(p *Pixel, at yamlfile.Value) {
 		return
 	}
 	for _, a := range attached {
-		if a.LineItem.State != Inactive && a.Association.State != Inactive && overlap(p.Period, a.LineItem.Period, a.Association.Period) {
+		_, ever := overlap(p.Period, a.LineItem.Period, a.Association.Period)
+		if ever && a.LineItem.State != Inactive && a.Association.State != Inactive {
 			return
 		}
 	}

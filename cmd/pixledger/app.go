@@ -227,9 +227,12 @@ func (a *app) setup() (*setup, error) {
 // stand in file order.
 func (s *setup) allWarnings(now time.Time) []schemas.Warning {
 	out := slices.Clone(s.warnings)
-	for _, w := range s.catalog.PausedAt(now) {
+	for _, w := range s.catalog.WarningsAt(now) {
 		pixel, _, _ := strings.Cut(w.What, " is ") // "pixel 9015 is Paused: …"
-		if !slices.ContainsFunc(s.warnings, func(x schemas.Warning) bool { return strings.HasPrefix(x.What, pixel+" ") }) {
+		said := func(x schemas.Warning) bool {
+			return strings.HasPrefix(x.What, pixel+" ") && strings.Contains(x.What, "shows as Paused")
+		}
+		if !slices.ContainsFunc(s.warnings, said) {
 			out = append(out, w)
 		}
 	}

@@ -154,6 +154,9 @@ func (a *app) describeReport(name string) error {
 		}
 	}
 	fmt.Fprintf(w, "\n--filter: %s\n", strings.Join(d.Filters, " "))
+	for _, n := range d.Notes {
+		fmt.Fprintf(w, "\n%s: %s\n", n.About, n.Doc)
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -22,6 +23,7 @@ type catalogInForce struct {
 	mu      sync.Mutex
 	current string // digest of the one in force; kept in the lake under it
 	refused string // why the file as it stands is not in force; "" when it is
+	noted   []byte // the note as it was last written
 }
 
 // daemonNote is what a daemon tells of itself to `status`.
@@ -31,6 +33,16 @@ type daemonNote struct {
 	CatalogDigest string    `json:"catalog_digest"`
 	CatalogError  string    `json:"catalog_error,omitempty"`
 	Console       string    `json:"console"`
+	// Troubles are what an operator should see of the sources.
+	Troubles []sourceTrouble `json:"troubles,omitempty"`
+}
+
+// sourceTrouble is what is wrong with one path of a source.
+type sourceTrouble struct {
+	Source      string `json:"source"`
+	Path        string `json:"path"`
+	Trouble     string `json:"trouble,omitempty"`
+	Truncations int64  `json:"truncations,omitempty"` // of the source, since the daemon's start
 }
 
 func readDaemonNote(l *lake.Lake) (daemonNote, bool) {
@@ -77,21 +89,32 @@ func (c *catalogInForce) refusal() string {
 	return c.refused
 }
 
+// note writes the daemon's note on itself, if anything in it has changed.
 func (c *catalogInForce) note() error {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	n := daemonNote{
 		Process: os.Getpid(), Started: c.d.app.start.Add(c.d.app.offset).UTC(),
 		CatalogDigest: c.current, CatalogError: c.refused, Console: c.d.cfg.Console.Listen,
 	}
-	c.mu.Unlock()
+	for _, s := range c.d.stats.Snapshot() {
+		if s.Trouble != "" || s.Truncations > 0 {
+			n.Troubles = append(n.Troubles, sourceTrouble{s.Source, s.Path, s.Trouble, s.Truncations})
+		}
+	}
 	b, err := json.Marshal(n)
-	if err != nil {
+	if err != nil || bytes.Equal(b, c.noted) {
 		return err
 	}
-	return schemas.PublishFile(c.d.lake.DaemonFile(), lake.FileMode, append(b, '\n'))
+	if err := schemas.PublishFile(c.d.lake.DaemonFile(), lake.FileMode, append(b, '\n')); err != nil {
+		return err
+	}
+	c.noted = b
+	return nil
 }
 
-// watch reads the catalog again when its file changes, until the context ends.
+// watch reads the catalog again when its file changes, and keeps the daemon's
+// note as it stands, until the context ends.
 func (c *catalogInForce) watch(ctx context.Context) {
 	tick := time.NewTicker(catalogPoll)
 	defer tick.Stop()
@@ -102,6 +125,9 @@ func (c *catalogInForce) watch(ctx context.Context) {
 		} else if seen == nil || fi.ModTime() != seen.ModTime() || fi.Size() != seen.Size() || !os.SameFile(fi, seen) {
 			seen = fi
 			c.reload()
+		}
+		if err := c.note(); err != nil {
+			c.d.log.Error("note on the daemon not written", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -146,8 +172,5 @@ func (c *catalogInForce) set(digest, refused string) {
 		c.d.log.Error("catalog refused; the one before stays in force", "error", refused)
 	} else {
 		c.d.log.Info("catalog in force", "digest", digest)
-	}
-	if err := c.note(); err != nil {
-		c.d.log.Error("note on the daemon not written", "error", err)
 	}
 }

@@ -183,13 +183,17 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 		}
 	}
 	running := a.daemonRuns(l)
-	if n, ok := readDaemonNote(l); ok && running {
+	n, ok := readDaemonNote(l)
+	if ok && running {
 		r.Daemon = &daemonStatus{Process: n.Process, Started: n.Started, CatalogError: n.CatalogError}
 		if n.CatalogError != "" {
 			r.warn("the catalog's file was refused, the one before is in force: "+n.CatalogError, "mend the file; `pixledger catalog check` shows every mistake")
 		}
 	}
 	r.sources(cfg, state, running)
+	if r.Daemon != nil {
+		r.troubles(n.Troubles)
+	}
 	if err := r.jobs(a, cfg, l); err != nil {
 		return nil, err
 	}
@@ -209,6 +213,21 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 
 func (r *statusReport) warn(what, remedy string) {
 	r.Warnings = append(r.Warnings, warning{what, remedy})
+}
+
+// troubles warns of what the daemon sees of the sources.
+func (r *statusReport) troubles(list []sourceTrouble) {
+	truncated := map[string]bool{}
+	for _, t := range list {
+		if t.Trouble != "" {
+			r.warn("source "+t.Source+": "+t.Path+": "+t.Trouble, "see the daemon's log; `pixledger doctor` looks closer")
+		}
+		if t.Truncations > 0 && !truncated[t.Source] {
+			truncated[t.Source] = true
+			r.warn(fmt.Sprintf("source %s: cut short while it was followed, %s since the daemon's start: lines not yet read may be gone", t.Source, count(int(t.Truncations), "time")),
+				"rotate by renaming (logrotate with create and without copytruncate)")
+		}
+	}
 }
 
 // daemonRuns tells whether a daemon holds the lake.

@@ -393,9 +393,7 @@ func (b *batch) read(ctx context.Context, j *job) error {
 	if err != nil {
 		return fileError{fmt.Errorf("read %s: %w", j.path, err)}
 	}
-	if r.decoding, err = newDecoding(b.opts, j.src, o.sample); err != nil {
-		return fileError{fmt.Errorf("%s: %w", j.path, err)}
-	}
+	r.sample = o.sample
 	return b.readLines(ctx, j, r, o, newBlocks(in, pos, b.opts.MaxLine, o.head, last))
 }
 
@@ -410,6 +408,10 @@ func (j *job) settle(s FileState) {
 func (b *batch) readLines(ctx context.Context, j *job, r *reading, o *opened, lines *blocks) error {
 	begun := r.position
 	add := func(blk block) error {
+		if err := r.prepare(b.opts, j.src, &blk); err != nil {
+			blk.release()
+			return fileError{fmt.Errorf("%s: %w", j.path, err)}
+		}
 		if !slices.Contains(b.waiting, j) {
 			b.waiting = append(b.waiting, j)
 		}

@@ -123,6 +123,36 @@ func TestFilesWithoutLines(t *testing.T) {
 	wantIDs(t, l, ids("a", 0, 2))
 }
 
+// Without a format given, it is recognised when there is a line to be read, and
+// not before.
+func TestFormatIsRecognisedFromTheFirstLine(t *testing.T) {
+	l, dir := testLake(t), t.TempDir()
+	opts := testOptions(l)
+	opts.Format = ""
+	at := func(name, content string) string {
+		p := filepath.Join(dir, name)
+		write(t, p, content)
+		return p
+	}
+	blank := strings.Repeat(" \t\r\n", 50_000) // more than what is looked at, and than a block
+	wantState(t, ingest(t, opts, at("blank", blank), at("blank.gz", gz(t, "\n\n")), at("blank.zst", zst(t, " \n"))), NoLines, NoLines, NoLines)
+
+	log := at("pixel.log", lines("a", 0, 30))
+	wantState(t, ingest(t, opts, log), Read)
+	wantState(t, ingest(t, opts, at("part.log", lines("a", 0, 30)[:100])), NoLines)
+	wantState(t, ingest(t, opts, at("more.log", lines("a", 0, 30)[:1000])), Earlier)
+	appendTo(t, log, "not a li")
+	wantState(t, ingest(t, opts, log), AlreadyRead)
+	wantIDs(t, l, ids("a", 0, 30))
+
+	wantState(t, ingest(t, opts, at("late.log", blank+strings.Repeat("\n", blockBytes)+lines("b", 0, 2))), Read)
+	wantState(t, ingest(t, opts, at("one.gz", gz(t, strings.TrimSuffix(line("c-0"), "\n")))), Read)
+	wantIDs(t, l, ids("a", 0, 30), ids("b", 0, 2), ids("c", 0, 1))
+	if _, err := Files(context.Background(), opts, []string{at("none", blank+"no log\n")}); err == nil || !strings.Contains(err.Error(), "--format") {
+		t.Errorf("an unknown format: %v", err)
+	}
+}
+
 func TestUnterminatedLastLine(t *testing.T) {
 	l, dir := testLake(t), t.TempDir()
 	content := lines("a", 0, 2) + strings.TrimSuffix(line("a-2"), "\n")

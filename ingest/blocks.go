@@ -23,6 +23,9 @@ type block struct {
 	// tooLong is the length, without its line end, of the one line that data
 	// is the beginning of; 0 where data is whole lines.
 	tooLong int64
+	// blank says that the block holds blank lines alone, before the first line
+	// of the file that is one.
+	blank bool
 	// head is the content's beginning up to end, at most lake.HeadBytes, and
 	// last what stands before end, at most lake.AnchorBytes.
 	head []byte

@@ -444,6 +444,19 @@ func TestBlankAndHeaderlessBeginnings(t *testing.T) {
 	d.wantAll(ids("a", 0, 1), ids("b", 0, 5))
 }
 
+func TestFollowedFormatIsRecognisedFromTheFirstLine(t *testing.T) {
+	d := newFollowing(t)
+	d.opts.Format, d.opts.Sources[0].Format = "", ""
+	write(t, d.log, "\n \n")
+	d.start()
+	d.settledAt(len("\n \n"))
+	appendTo(t, d.log, "\n"+lines("a", 0, 2))
+	d.wantAll(ids("a", 0, 2))
+	if strings.Contains(d.words.String(), "can't be read") {
+		t.Errorf("blank lines are no trouble: %s", d.words)
+	}
+}
+
 func TestLogThatCanNotBeRead(t *testing.T) {
 	d := newFollowing(t)
 	if err := os.Mkdir(d.log, 0o755); err != nil {

@@ -125,8 +125,13 @@ func (g *generation) wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// deliver hands lines on. It gives false when the context ended instead.
-func (g *generation) deliver(ctx context.Context, epoch int64, b block) bool {
+// deliver hands lines on. It gives an error when it is not known how to read
+// them, or when the context ended instead.
+func (g *generation) deliver(ctx context.Context, epoch int64, b block) error {
+	if err := g.r.prepare(g.follower.opts, g.src, &b); err != nil {
+		b.release()
+		return err
+	}
 	end := b.end // the block is another's once it is handed on
 	select {
 	case g.follower.in <- delivery{g, epoch, g.r, b}:
@@ -134,10 +139,10 @@ func (g *generation) deliver(ctx context.Context, epoch int64, b block) bool {
 		g.handed = end
 		g.changed = now
 		g.follower.sources[g.src.Name].lastLine.Store(now.UnixNano())
-		return true
+		return nil
 	case <-ctx.Done():
 		b.release()
-		return false
+		return ctx.Err()
 	}
 }
 
@@ -150,7 +155,7 @@ func (g *generation) identified(state *lake.State, who identity, sample []byte, 
 	head := sample[:min(len(sample), lake.HeadBytes)]
 	r := &reading{
 		edge: g.src.Name, path: g.name(), device: g.key.device, inode: g.key.inode,
-		state: state, position: who.position(), gen: g,
+		state: state, position: who.position(), gen: g, sample: sample,
 	}
 	switch who.standing {
 	case earlierState:
@@ -176,9 +181,6 @@ func (g *generation) identified(state *lake.State, who identity, sample []byte, 
 	now, err := f.opts.Lake.State()
 	if err == nil && now.Seq != state.Seq {
 		err = errAgain
-	}
-	if err == nil {
-		r.decoding, err = newDecoding(f.opts, g.src, sample)
 	}
 	if err != nil {
 		f.release(g)
@@ -261,7 +263,9 @@ func (g *generation) readPlain(ctx context.Context) (done bool, err error) {
 				b.release()
 				return false, errors.Join(err, g.truncated(ctx, epoch))
 			}
-			g.deliver(ctx, epoch, b)
+			if err := g.deliver(ctx, epoch, b); err != nil {
+				return false, err
+			}
 			continue
 		}
 		if !errors.Is(err, io.EOF) {
@@ -466,13 +470,15 @@ func (g *generation) readPacked(ctx context.Context) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if !g.deliver(ctx, epoch, b) || g.epoch.Load() != epoch {
-			return false, nil
+		if err := g.deliver(ctx, epoch, b); err != nil || g.epoch.Load() != epoch {
+			return false, err
 		}
 	}
 	if o.stream.damage == nil {
-		if b, ok := g.lines.rest(); ok && !g.deliver(ctx, epoch, b) {
-			return false, nil
+		if b, ok := g.lines.rest(); ok {
+			if err := g.deliver(ctx, epoch, b); err != nil {
+				return false, err
+			}
 		}
 	}
 	g.damage(o)

@@ -167,7 +167,7 @@ func (g *generation) take(ctx context.Context, epoch int64, t *tail.Tail, line *
 		*g.lines = before
 		return false
 	}
-	if !g.deliver(ctx, epoch, b) {
+	if g.deliver(ctx, epoch, b) != nil {
 		*g.lines = before
 		return false
 	}

@@ -29,6 +29,39 @@ type decoding struct {
 // format.
 const sampleBytes = 64 << 10
 
+// holdsLine tells whether the beginning of a file holds a whole line that is
+// not blank.
+func holdsLine(sample []byte) bool {
+	for line := range bytes.Lines(sample) {
+		if bytes.HasSuffix(line, []byte{'\n'}) && !parse.Blank(line) {
+			return true
+		}
+	}
+	return false
+}
+
+// prepare finds out how the file's lines are read, when the first block comes
+// that holds one; those before it are blank.
+func (r *reading) prepare(opts Options, src *Source, b *block) error {
+	if r.decoding != nil {
+		return nil
+	}
+	if b.tooLong == 0 && parse.Blank(b.data) {
+		b.blank = true
+		return nil
+	}
+	sample := r.sample
+	if !holdsLine(sample) {
+		sample = bytes.TrimLeft(b.data, " \t\r\n")
+		sample = sample[:min(len(sample), sampleBytes)]
+	}
+	d, err := newDecoding(opts, src, sample)
+	if err == nil {
+		r.decoding, r.sample = d, nil
+	}
+	return err
+}
+
 // newDecoding finds out how a file of that source, which may be nil, is read.
 // sample is the file's beginning.
 func newDecoding(opts Options, src *Source, sample []byte) (*decoding, error) {

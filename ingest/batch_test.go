@@ -148,7 +148,7 @@ func TestFormatIsRecognisedFromTheFirstLine(t *testing.T) {
 	wantState(t, ingest(t, opts, at("late.log", blank+strings.Repeat("\n", blockBytes)+lines("b", 0, 2))), Read)
 	wantState(t, ingest(t, opts, at("one.gz", gz(t, strings.TrimSuffix(line("c-0"), "\n")))), Read)
 	wantIDs(t, l, ids("a", 0, 30), ids("b", 0, 2), ids("c", 0, 1))
-	if _, err := Files(context.Background(), opts, []string{at("none", blank+"no log\n")}); err == nil || !strings.Contains(err.Error(), "--format") {
+	if _, err := Files(context.Background(), opts, []string{at("none", "\n \nno log\n")}); err == nil || !strings.Contains(err.Error(), "--format") {
 		t.Errorf("an unknown format: %v", err)
 	}
 }

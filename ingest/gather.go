@@ -21,8 +21,8 @@ type reading struct {
 	edge          string
 	path          string
 	device, inode uint64
-	sample        []byte    // the content's beginning, while decoding is nil
-	decoding      *decoding // nil until the first line that is not blank
+	sample        []byte      // the content's beginning, while decoding is nil
+	decoding      *decoding   // nil until the first line that is not blank
 	state         *lake.State // in which it was identified
 	isNew         bool
 	position      int64       // committed, as far as is known
@@ -101,12 +101,12 @@ func (g *gatherer) add(r *reading, b block) error {
 		return err
 	}
 	s.end, s.head, s.last = b.end, b.head, b.last
-	g.lines += max(1, int64(bytes.Count(b.data, []byte{'\n'})))
-	g.bytes += int64(len(b.data))
 	if b.blank {
 		b.release()
 		return nil
 	}
+	g.lines += max(1, int64(bytes.Count(b.data, []byte{'\n'})))
+	g.bytes += int64(len(b.data))
 	t := task{r, b, g.opts.Now()}
 	if len(r.decoding.headers) > 0 {
 		if len(g.workers) == 0 {

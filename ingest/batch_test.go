@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
@@ -318,6 +319,35 @@ func TestRotatedFilesAreFoundBesideTheSource(t *testing.T) {
 	edges := column(t, l, schemas.Events, "edge")
 	if n := len(edges); n != 15 || edges[11] != "edge-1" || edges[12] != "edge-2" {
 		t.Errorf("edges: %v", edges)
+	}
+}
+
+// A copy makes all times new, in whatever order; the numbers in the names stay.
+func TestRotatedFilesAreReadOldestFirst(t *testing.T) {
+	l, dir := testLake(t), t.TempDir()
+	for i, name := range []string{"pixel.log", "pixel.log.1", "pixel.log.2.gz", "pixel.log.10.gz"} {
+		content := lines(name, 0, 1)
+		if i >= 2 {
+			content = gz(t, content)
+		}
+		write(t, filepath.Join(dir, name), content)
+		at := time.Unix(1_700_000_000+int64(i), 0)
+		if err := os.Chtimes(filepath.Join(dir, name), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opts := testOptions(l)
+	opts.Sources = []Source{{Name: "edge-1", Path: filepath.Join(dir, "pixel.log"), Format: "pixledger"}}
+	s, err := CatchUp(context.Background(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for _, f := range s.Files {
+		order = append(order, filepath.Base(f.Path))
+	}
+	if want := []string{"pixel.log.10.gz", "pixel.log.2.gz", "pixel.log.1", "pixel.log"}; !slices.Equal(order, want) {
+		t.Errorf("read in the order %v, want %v", order, want)
 	}
 }
 

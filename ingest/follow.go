@@ -71,6 +71,7 @@ type follower struct {
 	wanted  map[string]bool        // source ids that another file could go on with
 	slots   map[string]*slot       // by source name and path
 	sources map[string]*sourceStats
+	waiting string // why nothing can be committed now; empty when it can
 }
 
 // slot is one path of a source.
@@ -412,6 +413,7 @@ func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) erro
 		err := f.publish()
 		if err == nil {
 			failures = 0
+			f.setWaiting("")
 		}
 		return err
 	}
@@ -476,11 +478,18 @@ func (f *follower) pause(ctx context.Context, err error, failures int) {
 		what = "no space left for the lake: ingest waits and goes on when there is some; nothing is lost"
 	}
 	f.opts.Log.Error(what, "lake", f.opts.Lake.Root(), "error", err, "retry_in", wait)
+	f.setWaiting(fmt.Sprintf("%s (%v)", what, err))
 	select {
 	case <-ctx.Done():
 	case <-f.stopping:
 	case <-time.After(wait):
 	}
+}
+
+func (f *follower) setWaiting(why string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting = why
 }
 
 // last commits what waits when all have stopped, which is little unless the

@@ -499,6 +499,18 @@ func (g *generation) readPacked(ctx context.Context) (done bool, err error) {
 // damage says that a compressed file ended early: it may still be under way,
 // and is read on when it has changed.
 func (g *generation) damage(o *opened) {
+	f := g.follower
+	f.mu.Lock()
+	src := f.sources[g.src.Name]
+	if o.stream.damage == nil {
+		delete(src.damaged, g.path)
+	} else {
+		if src.damaged == nil {
+			src.damaged = map[string]bool{}
+		}
+		src.damaged[g.path] = true
+	}
+	f.mu.Unlock()
 	if o.stream.damage != nil {
 		g.say("a compressed log is cut short or damaged; what is complete of it is read", "error", o.stream.damage)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -98,8 +99,10 @@ func (s *Source) rotated(log string, all []Source) ([]string, error) {
 	type file struct {
 		path  string
 		mtime int64
+		count int // of rotations since, by its name
 	}
 	var files []file
+	counted := true // all of them
 	for _, p := range names {
 		if samePath(p, log) || slices.ContainsFunc(all, func(o Source) bool { return o.isLog(p) }) {
 			continue
@@ -108,9 +111,14 @@ func (s *Source) rotated(log string, all []Source) ([]string, error) {
 		if err != nil || !fi.Mode().IsRegular() {
 			continue // gone already, or none of ours
 		}
-		files = append(files, file{p, fi.ModTime().UnixNano()})
+		count, ok := rotationCount(p)
+		counted = counted && ok
+		files = append(files, file{p, fi.ModTime().UnixNano(), count})
 	}
 	slices.SortFunc(files, func(a, b file) int {
+		if counted { // surer than times, which a copy makes new
+			return cmp.Or(cmp.Compare(b.count, a.count), strings.Compare(b.path, a.path))
+		}
 		return cmp.Or(cmp.Compare(a.mtime, b.mtime), strings.Compare(b.path, a.path))
 	})
 	out := make([]string, len(files))
@@ -118,6 +126,20 @@ func (s *Source) rotated(log string, all []Source) ([]string, error) {
 		out[i] = f.path
 	}
 	return out, nil
+}
+
+// rotationCounter is the end of a name that counts rotations, as access.log.2.gz does:
+// a number too short to be a date.
+var rotationCounter = regexp.MustCompile(`[._-]([0-9]{1,5})` + packed + `$`)
+
+// rotationCount is how many rotations ago the file was the log, by its name.
+func rotationCount(path string) (int, bool) {
+	m := rotationCounter.FindStringSubmatch(filepath.Base(path))
+	if m == nil {
+		return 0, false
+	}
+	n, err := strconv.Atoi(m[1])
+	return n, err == nil
 }
 
 // sourceOf finds the source that a file belongs to: whose log it is, else whose

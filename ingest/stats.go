@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,11 @@ type SourceStats struct {
 	// while they were followed, and lines committed.
 	Truncations int64
 	Lines       int64
+	// Damaged are the compressed files of the source that end early, as they
+	// were last seen: what is complete of them is read.
+	Damaged []string
+	// Waiting is why nothing can be committed now, of any source; empty when it can.
+	Waiting string
 }
 
 // sourceStats is what is counted of a source.
@@ -41,6 +47,7 @@ type sourceStats struct {
 	lines         int64
 	events, users int64
 	warned        bool
+	damaged       map[string]bool // by path
 }
 
 func (s *Stats) set(f *follower) { s.f.Store(f) }
@@ -71,6 +78,7 @@ func (s *Stats) Snapshot() []SourceStats {
 			Source: name, Path: slot.path, Missing: slot.missing, Trouble: slot.trouble,
 			Files: files[name], Lag: lag[name], LastCommit: src.lastCommit,
 			Truncations: src.truncations.Load(), Lines: src.lines,
+			Damaged: slices.Sorted(maps.Keys(src.damaged)), Waiting: f.waiting,
 		}
 		if at := src.lastLine.Load(); at != 0 {
 			st.LastLine = time.Unix(0, at).UTC()

@@ -35,6 +35,8 @@ type daemonNote struct {
 	Console       string    `json:"console"`
 	// Troubles are what an operator should see of the sources.
 	Troubles []sourceTrouble `json:"troubles,omitempty"`
+	// Waiting is why nothing can be committed now; empty when it can.
+	Waiting string `json:"waiting,omitempty"`
 }
 
 // sourceTrouble is what is wrong with one path of a source.
@@ -43,6 +45,8 @@ type sourceTrouble struct {
 	Path        string `json:"path"`
 	Trouble     string `json:"trouble,omitempty"`
 	Truncations int64  `json:"truncations,omitempty"` // of the source, since the daemon's start
+	// Damaged are compressed files of the source that end early.
+	Damaged []string `json:"damaged,omitempty"`
 }
 
 func readDaemonNote(l *lake.Lake) (daemonNote, bool) {
@@ -98,9 +102,10 @@ func (c *catalogInForce) note() error {
 		CatalogDigest: c.current, CatalogError: c.refused, Console: c.d.cfg.Console.Listen,
 	}
 	for _, s := range c.d.stats.Snapshot() {
-		if s.Trouble != "" || s.Truncations > 0 {
-			n.Troubles = append(n.Troubles, sourceTrouble{s.Source, s.Path, s.Trouble, s.Truncations})
+		if s.Trouble != "" || s.Truncations > 0 || len(s.Damaged) > 0 {
+			n.Troubles = append(n.Troubles, sourceTrouble{s.Source, s.Path, s.Trouble, s.Truncations, s.Damaged})
 		}
+		n.Waiting = s.Waiting
 	}
 	b, err := json.Marshal(n)
 	if err != nil || bytes.Equal(b, c.noted) {

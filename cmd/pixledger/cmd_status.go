@@ -192,6 +192,9 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 	}
 	r.sources(cfg, state, running)
 	if r.Daemon != nil {
+		if n.Waiting != "" {
+			r.warn(n.Waiting, "make room on the lake's disk; the daemon goes on by itself")
+		}
 		r.troubles(n.Troubles)
 	}
 	if err := r.jobs(a, cfg, l); err != nil {
@@ -217,8 +220,14 @@ func (r *statusReport) warn(what, remedy string) {
 
 // troubles warns of what the daemon sees of the sources.
 func (r *statusReport) troubles(list []sourceTrouble) {
-	truncated := map[string]bool{}
+	truncated, damaged := map[string]bool{}, map[string]bool{}
 	for _, t := range list {
+		for _, path := range t.Damaged {
+			if !damaged[path] {
+				damaged[path] = true
+				r.warn("source "+t.Source+": "+path+" is cut short or damaged: what is complete of it is read", "put a whole copy in its place: what was read of it is not read again")
+			}
+		}
 		if t.Trouble != "" {
 			r.warn("source "+t.Source+": "+t.Path+": "+t.Trouble, "see the daemon's log; `pixledger doctor` looks closer")
 		}

@@ -105,6 +105,12 @@ func (d *daemon) handler() http.Handler {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
+		for _, s := range d.stats.Snapshot() {
+			if s.Waiting != "" {
+				http.Error(w, s.Waiting, http.StatusServiceUnavailable)
+				return
+			}
+		}
 		fmt.Fprintln(w, "ready")
 	})
 	mux.Handle("GET /metrics", d.authorized(promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{})))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,24 +26,20 @@ console: {listen: %q}
 		return fmt.Sprintf(`{"time":"1763000000.%03d","id":"request-%d","ip":"192.0.2.1","method":"GET","uri":"/imptr?id=2766","status":"200"}`+"\n", n, n)
 	}
 	write(t, log, line(1)+line(2)+line(3))
+	// A rotated file that was not copied whole.
+	p.run("gen", "--lines", "200", "-o", "whole.log.gz")
+	b, err := os.ReadFile(filepath.Join(p.dir, "whole.log.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(p.dir, "pixel.log.2.gz"), string(b[:len(b)/2]))
 	d := &daemonProcess{program: p}
 	t.Cleanup(d.end)
 	d.start()
-	events := func(want int64) func() bool {
-		return func() bool {
-			var s statusReport
-			if json.Unmarshal([]byte(p.run("status", "--json")), &s) != nil {
-				return false
-			}
-			for _, x := range s.Sources {
-				if x.Name == "edge-1" && x.Events == want {
-					return true
-				}
-			}
-			return false
-		}
+	read := func(id string) func() bool {
+		return func() bool { return strings.Contains(p.run("query", "SELECT event_id FROM events"), id+"\n") }
 	}
-	waitFor(t, "three events", events(3), d.said)
+	waitFor(t, "three events", read("request-3"), d.said)
 	if err := os.Truncate(log, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +48,12 @@ console: {listen: %q}
 		out = p.run("status", "--format", "table")
 		return strings.Contains(out, "warning: source edge-1: cut short") && strings.Contains(out, "remedy:")
 	}, func() string { return out + d.said() })
+	waitFor(t, "a warning of the damaged file", func() bool {
+		out = p.run("status", "--format", "table")
+		return strings.Contains(out, "pixel.log.2.gz is cut short or damaged")
+	}, func() string { return out + d.said() })
 	// What is written next is read as a new file.
 	write(t, log, line(4))
-	waitFor(t, "the fourth event", events(4), d.said)
+	waitFor(t, "the fourth event", read("request-4"), d.said)
 	d.stop()
 }

@@ -60,7 +60,7 @@ func ParseCatalog(name string, content []byte) (*Catalog, []Warning, error) {
 	if err := f.Err(); err != nil {
 		return nil, nil, err
 	}
-	c.index.positions = l.positions(name)
+	c.index.positions, c.index.content = l.positions(name), content
 	return c, l.warnings(name), nil
 }
 

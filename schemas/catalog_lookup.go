@@ -9,6 +9,7 @@ import (
 // catalogIndex finds entries by id without walking the lists. LoadCatalog
 // builds it; a Catalog put together by hand has none and is searched.
 type catalogIndex struct {
+	content         []byte // the file that the catalog was read from
 	advertisers     map[int64]*Advertiser
 	insertionOrders map[int64]*InsertionOrder
 	lineItems       map[int64]*LineItem
@@ -82,6 +83,10 @@ func (c *Catalog) lookup() *catalogIndex {
 	searched.buildIndex()
 	return searched.index
 }
+
+// Content is the file's bytes that the catalog was read from, which Digest is
+// of; nil where it was not read from a file. It is not to be changed.
+func (c *Catalog) Content() []byte { return c.lookup().content }
 
 // Advertiser gives the advertiser of that id, or nil.
 func (c *Catalog) Advertiser(id int64) *Advertiser { return c.lookup().advertisers[id] }

@@ -210,10 +210,16 @@ type setup struct {
 	warnings []schemas.Warning
 }
 
-func (a *app) setup() (*setup, error) {
+func (a *app) setup() (*setup, error) { return a.setupWith("") }
+
+// setupWith is setup with another catalog in force; "" is the configured one.
+func (a *app) setupWith(catalog string) (*setup, error) {
 	cfg, err := a.config()
 	if err != nil {
 		return nil, err
+	}
+	if catalog != "" {
+		cfg.Catalog = catalog
 	}
 	cat, warnings, err := schemas.LoadCatalog(cfg.Catalog)
 	if err != nil {

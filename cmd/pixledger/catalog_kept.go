@@ -2,44 +2,42 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"os"
 
 	"pixledger/attribute"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
 
-// keepCatalog keeps the catalog that a command works with in the lake. A file
-// that was changed since it was read is kept the next time.
-func keepCatalog(l *lake.Lake, s *setup) error {
-	content, err := os.ReadFile(s.cfg.Catalog)
-	if err != nil {
-		return err
-	}
-	if _, err = l.KeepCatalog(content); err != nil {
-		return fmt.Errorf("keep the catalog: %w", err)
-	}
-	return nil
-}
-
-// setupToRead is setupWith for commands that only answer: while the catalog's
-// file has mistakes, they answer by the one that is still in force, and say so.
-func (a *app) setupToRead(catalog string) (*setup, error) {
-	s, err := a.setupWith(catalog)
-	if err == nil || catalog != "" {
-		return s, err
+// setupInForce is setup for those who must not wait for the mending of a
+// catalog: while its file has mistakes, they go on by the one that is still in
+// force. refused is why the file is not; nil where it is.
+func (a *app) setupInForce() (s *setup, refused, err error) {
+	s, err = a.setup()
+	if err == nil {
+		return s, nil, nil
 	}
 	cfg, cerr := a.config()
 	if cerr != nil {
-		return nil, err
+		return nil, nil, cerr
 	}
 	cat := catalogInLake(cfg.Lake)
 	if cat == nil {
-		return nil, err
+		return nil, nil, err
 	}
-	a.logf("%s\nwarning: the catalog is refused; this is answered by the one that is in force (%.12s)", failureText(err), cat.Digest)
-	return &setup{cfg: cfg, catalog: cat}, nil
+	return &setup{cfg: cfg, catalog: cat}, errors.New(failureText(err)), nil
+}
+
+// setupToRead is setupWith for commands that only answer: by the catalog in
+// force while the file has mistakes, which they say.
+func (a *app) setupToRead(catalog string) (*setup, error) {
+	if catalog != "" {
+		return a.setupWith(catalog)
+	}
+	s, refused, err := a.setupInForce()
+	if refused != nil {
+		a.logf("%v\nwarning: the catalog is refused; this is answered by the one that is in force (%.12s)", refused, s.catalog.Digest)
+	}
+	return s, err
 }
 
 // catalogInLake gives the catalog that is in force by the lake: the one that
@@ -62,23 +60,4 @@ func catalogInLake(root string) *schemas.Catalog {
 		return nil
 	}
 	return cat
-}
-
-// setupToRun is setup for the daemon: when the catalog's file has mistakes at
-// its start, it goes on with the one that was in force, so that no line waits
-// for the mending of a catalog. refused is why the file is not in force.
-func (a *app) setupToRun() (s *setup, refused error, err error) {
-	s, err = a.setup()
-	if err == nil {
-		return s, nil, nil
-	}
-	cfg, cerr := a.config()
-	if cerr != nil {
-		return nil, nil, cerr
-	}
-	cat := catalogInLake(cfg.Lake)
-	if cat == nil {
-		return nil, nil, err
-	}
-	return &setup{cfg: cfg, catalog: cat}, errors.New(failureText(err)), nil
 }

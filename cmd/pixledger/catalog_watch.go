@@ -63,20 +63,11 @@ func newCatalogInForce(d *daemon, cat *schemas.Catalog, refused error) (*catalog
 		c := &catalogInForce{d: d, current: cat.Digest, refused: refused.Error()}
 		return c, c.note()
 	}
-	content, err := os.ReadFile(d.cfg.Catalog)
-	if err != nil {
-		return nil, err
-	}
-	digest, err := d.lake.KeepCatalog(content)
+	digest, err := d.lake.KeepCatalog(cat.Content())
 	if err != nil {
 		return nil, err
 	}
 	c := &catalogInForce{d: d, current: digest}
-	if digest != cat.Digest { // it changed since it was checked: check what was kept
-		if _, _, err := schemas.ParseCatalog(d.cfg.Catalog, content); err != nil {
-			return nil, err
-		}
-	}
 	return c, c.note()
 }
 
@@ -143,16 +134,12 @@ func (c *catalogInForce) watch(ctx context.Context) {
 }
 
 func (c *catalogInForce) reload() {
-	content, err := os.ReadFile(c.d.cfg.Catalog)
+	cat, _, err := schemas.LoadCatalog(c.d.cfg.Catalog)
 	if err != nil {
 		c.set("", err.Error())
 		return
 	}
-	if _, _, err := schemas.ParseCatalog(c.d.cfg.Catalog, content); err != nil {
-		c.set("", err.Error())
-		return
-	}
-	digest, err := c.d.lake.KeepCatalog(content)
+	digest, err := c.d.lake.KeepCatalog(cat.Content())
 	if err != nil {
 		c.set("", err.Error())
 		return

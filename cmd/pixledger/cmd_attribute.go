@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"pixledger/attribute"
-	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
 
@@ -34,7 +33,7 @@ one commit. Running it again with nothing new changes nothing.`,
 			}
 			// The file that was read is kept under its digest, so that what it
 			// decided can be explained later.
-			if err := keepCatalog(l, s); err != nil {
+			if _, err := l.KeepCatalog(s.catalog.Content()); err != nil {
 				return err
 			}
 			bar := a.newProgress("attribute:", rowProgress)
@@ -51,23 +50,6 @@ one commit. Running it again with nothing new changes nothing.`,
 	}
 	c.Flags().StringVar(&catalog, "catalog", "", "attribute by this catalog instead of the configured one")
 	return c
-}
-
-// setupWith is setup with another catalog in force; "" is the configured one.
-func (a *app) setupWith(catalog string) (*setup, error) {
-	if catalog == "" {
-		return a.setup()
-	}
-	cfg, err := a.config()
-	if err != nil {
-		return nil, err
-	}
-	cfg.Catalog = catalog
-	cat, warnings, err := schemas.LoadCatalog(catalog)
-	if err != nil {
-		return nil, err
-	}
-	return &setup{cfg: cfg, catalog: cat, warnings: warnings}, nil
 }
 
 func attributeOptions(a *app, s *setup, l *lake.Lake) attribute.Options {

@@ -48,7 +48,7 @@ type daemon struct {
 }
 
 func (a *app) runDaemon(ctx context.Context) error {
-	s, refused, err := a.setupToRun()
+	s, refused, err := a.setupInForce()
 	if err != nil {
 		return err
 	}
@@ -125,13 +125,17 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 // jobs are what the schedule runs: each a command of this program in a process
 // of its own, so that its memory goes back when it ends and its failure is its own.
 func (d *daemon) jobs() ([]job, error) {
-	when, err := ParseSchedule(d.cfg.Schedule.Attribute, d.cfg.TimeZone)
-	if err != nil {
-		return nil, fmt.Errorf("schedule.attribute: %w", err)
+	var jobs []job
+	for _, j := range scheduled(d.cfg) {
+		when, err := ParseSchedule(j.spec, d.cfg.TimeZone)
+		if err != nil {
+			return nil, fmt.Errorf("schedule.%s: %w", j.name, err)
+		}
+		jobs = append(jobs, job{name: j.name, when: when, run: func(ctx context.Context) error {
+			return d.command(ctx, j.name, "--catalog", d.lake.CatalogFile(d.catalog.digest()))
+		}})
 	}
-	return []job{{name: "attribute", when: when, run: func(ctx context.Context) error {
-		return d.command(ctx, "attribute", "--catalog", d.lake.CatalogFile(d.catalog.digest()))
-	}}}, nil
+	return jobs, nil
 }
 
 // command runs a command of this program on the daemon's configuration and clock.

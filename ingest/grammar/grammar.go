@@ -58,16 +58,6 @@ var Paths = [...]Path{
 	{Segment: PIXIE, Event: Universal},
 }
 
-// Lookup finds the path of a last path segment; false where it is none.
-func Lookup(segment string) (Path, bool) {
-	for _, p := range Paths {
-		if p.Segment == segment {
-			return p, true
-		}
-	}
-	return Path{}, false
-}
-
 // The parameter names.
 const (
 	ID     = "id"     // pixel id (/px, /sspx), tracker id (/imptr, /clktr, /clktrb)

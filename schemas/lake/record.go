@@ -10,7 +10,6 @@ package lake
 
 import (
 	"maps"
-	"slices"
 	"time"
 )
 
@@ -181,9 +180,4 @@ func (r *Range) Lines() int64 {
 		n += c.Lines()
 	}
 	return n
-}
-
-// SortedDays lists the days of an account in order.
-func SortedDays(days map[string]*Counts) []string {
-	return slices.Sorted(maps.Keys(days))
 }

@@ -228,7 +228,7 @@ func compute(ctx context.Context, db *lakedb.DB, o Options, dir string) (*result
 		return nil, err
 	}
 	decide := newDecider(o.Catalog)
-	days := newDayFiles(dir, db.State)
+	days := newDayFiles(o.Lake.Disk(), dir, db.State)
 	defer days.abandon()
 	progress(StepDecide, 0, total)
 	err = eachInOrder(ctx, db, total, func(c *conversion) error {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/apache/arrow/go/v15/parquet/pqarrow"
 
 	"pixledger/schemas"
+	"pixledger/schemas/disk"
 	"pixledger/schemas/lake"
 )
 
@@ -32,6 +32,7 @@ const rowGroup = 1 << 16
 // conversion, and keeps those that differ from what is live. Rows come in the
 // order of time, so that one file is open at a time.
 type dayFiles struct {
+	disk    *disk.Disk
 	dir     string
 	live    map[string][]lake.File // by date
 	seen    map[string]bool        // dates with rows
@@ -45,7 +46,7 @@ type dayFiles struct {
 // dayFile is one file being written.
 type dayFile struct {
 	date   string
-	file   *os.File
+	file   *disk.File
 	buffer *bufio.Writer
 	sum    hash.Hash
 	bytes  int64
@@ -55,9 +56,9 @@ type dayFile struct {
 	out    *pqarrow.FileWriter
 }
 
-func newDayFiles(dir string, state *lake.State) *dayFiles {
+func newDayFiles(on *disk.Disk, dir string, state *lake.State) *dayFiles {
 	d := &dayFiles{
-		dir: dir, live: map[string][]lake.File{}, seen: map[string]bool{},
+		disk: on, dir: dir, live: map[string][]lake.File{}, seen: map[string]bool{},
 		batch: array.NewRecordBuilder(memory.DefaultAllocator, schemas.Attributions.ArrowSchema()),
 	}
 	for p, f := range state.Files {
@@ -126,7 +127,7 @@ func (d *dayFiles) abandon() {
 }
 
 func (d *dayFiles) begin(date string) error {
-	f, err := os.OpenFile(filepath.Join(d.dir, fileName(date)), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, lake.FileMode)
+	f, err := d.disk.Create(filepath.Join(d.dir, fileName(date)), lake.FileMode, false)
 	if err != nil {
 		return fmt.Errorf("write attributions of %s: %w", date, err)
 	}
@@ -201,7 +202,7 @@ func (d *dayFiles) close() error {
 	d.open = nil
 	err = errors.Join(err, o.file.Close())
 	if same {
-		err = errors.Join(err, os.Remove(o.file.Name()))
+		err = errors.Join(err, d.disk.Remove(o.file.Name()))
 	}
 	if err != nil {
 		return fmt.Errorf("write attributions of %s: %w", o.date, err)

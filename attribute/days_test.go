@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"pixledger/schemas/disk"
 	"pixledger/schemas/lake"
 )
 
@@ -16,7 +17,7 @@ func TestSameRowsSameBytesOnALargeDay(t *testing.T) {
 	defer WriteAsEver()()
 	begin := time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC).UnixMicro()
 	write := func() lake.Staged {
-		days := newDayFiles(t.TempDir(), &lake.State{})
+		days := newDayFiles(disk.Real, t.TempDir(), &lake.State{})
 		defer days.abandon()
 		for i := range 40_000 {
 			long := func(what string) string { return fmt.Sprintf("%s-%040d", what, i) }

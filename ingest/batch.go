@@ -65,11 +65,16 @@ func (s *Summary) Counts() *lake.Counts {
 // wrong with all of them. It may be called again with the same files, and
 // beside other processes that read them.
 func Files(ctx context.Context, opts Options, paths []string) (*Summary, error) {
+	return files(ctx, opts, paths, fullDiskRetry)
+}
+
+// files is Files with the time after which a full disk is tried again at first.
+func files(ctx context.Context, opts Options, paths []string, retry time.Duration) (*Summary, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	b := &batch{opts: opts, gather: newGatherer(opts), summary: &Summary{}}
+	b := &batch{opts: opts, gather: newGatherer(opts), summary: &Summary{}, retry: retry}
 	var forced *Source
 	if opts.Source != "" {
 		if forced, err = opts.source(opts.Source); err != nil {
@@ -93,7 +98,7 @@ func CatchUp(ctx context.Context, opts Options) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &batch{opts: opts, gather: newGatherer(opts), summary: &Summary{}}
+	b := &batch{opts: opts, gather: newGatherer(opts), summary: &Summary{}, retry: fullDiskRetry}
 	var failed []error
 	for i := range opts.Sources {
 		src := &opts.Sources[i]
@@ -143,9 +148,13 @@ type batch struct {
 	gather  *gatherer
 	summary *Summary
 	queue   []*job
-	waiting []*job // with lines that wait for a commit
-	noSpace time.Duration
+	waiting []*job        // with lines that wait for a commit
+	retry   time.Duration // after a full disk, at first
+	noSpace time.Duration // the last such wait
 }
+
+// fullDiskRetry is how long a batch waits at first when the disk is full.
+const fullDiskRetry = time.Second
 
 // job is one file to read.
 type job struct {
@@ -228,7 +237,7 @@ func (b *batch) again(j *job) {
 
 // waitForSpace says that the disk is full and waits a while.
 func (b *batch) waitForSpace(ctx context.Context, err error) error {
-	b.noSpace = min(max(time.Second, 2*b.noSpace), 30*time.Second)
+	b.noSpace = min(max(b.retry, 2*b.noSpace), 30*b.retry)
 	b.opts.Log.Warn("no space left for the lake: ingest waits and goes on when there is some; nothing is lost",
 		"lake", b.opts.Lake.Root(), "error", err, "retry_in", b.noSpace)
 	select {

@@ -126,27 +126,45 @@ func column(t testing.TB, l *lake.Lake, d schemas.Dataset, name string) []string
 
 func fileColumn(t testing.TB, path, name string) []string {
 	t.Helper()
-	pf, err := file.OpenParquetFile(path, false)
+	out, err := fileTexts(path, name)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return out
+}
+
+// fileTexts reads a text column of one file.
+func fileTexts(path, name string) (out []string, err error) {
+	defer func() {
+		if r := recover(); r != nil { // the reader's way to say that a file is damaged
+			err = fmt.Errorf("%s: %v", path, r)
+		}
+	}()
+	pf, err := file.OpenParquetFile(path, false)
+	if err != nil {
+		return nil, err
 	}
 	defer pf.Close()
 	r, err := pqarrow.NewFileReader(pf, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	table, err := r.ReadTable(context.Background())
+	groups := make([]int, pf.NumRowGroups())
+	for i := range groups {
+		groups[i] = i
+	}
+	leaf := pf.MetaData().Schema.ColumnIndexByName(name)
+	table, err := r.ReadRowGroups(context.Background(), []int{leaf}, groups)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	defer table.Release()
-	var out []string
-	for _, c := range table.Column(table.Schema().FieldIndices(name)[0]).Data().Chunks() {
+	for _, c := range table.Column(0).Data().Chunks() {
 		for i := range c.Len() {
 			out = append(out, c.(*array.String).Value(i))
 		}
 	}
-	return out
+	return out, nil
 }
 
 func wantIDs(t testing.TB, l *lake.Lake, want ...[]string) {

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"pixledger/schemas"
+	"pixledger/schemas/disk"
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
 )
@@ -115,7 +115,7 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return fmt.Errorf("publish %s: %w", path, err)
 	}
-	return schemas.SyncDir(dir)
+	return disk.Real.SyncDir(dir)
 }
 
 // writeInto writes to a pipe or device, which can't be replaced.

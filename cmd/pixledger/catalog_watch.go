@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pixledger/schemas"
+	"pixledger/schemas/disk"
 	"pixledger/schemas/lake"
 )
 
@@ -102,7 +103,7 @@ func (c *catalogInForce) note() error {
 	if err != nil || bytes.Equal(b, c.noted) {
 		return err
 	}
-	if err := schemas.PublishFile(c.d.lake.DaemonFile(), lake.FileMode, append(b, '\n')); err != nil {
+	if err := disk.Real.Publish(c.d.lake.DaemonFile(), lake.FileMode, append(b, '\n')); err != nil {
 		return err
 	}
 	c.noted = b

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pixledger/ingest/synth"
-	"pixledger/schemas"
+	"pixledger/schemas/disk"
 )
 
 func (a *app) genCommand() *cobra.Command {
@@ -116,5 +116,5 @@ func writeSynthCatalog(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return schemas.PublishFile(path, 0o644, synth.DefaultCatalog())
+	return disk.Real.Publish(path, 0o644, synth.DefaultCatalog())
 }

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"pixledger/schemas"
+	"pixledger/schemas/disk"
 )
 
 //go:embed templates/pixledger.yaml templates/catalog.yaml
@@ -51,7 +51,7 @@ func writeInit(dir string) ([]string, error) {
 		}
 		written = append(written, path)
 	}
-	return written, schemas.SyncDir(dir)
+	return written, disk.Real.SyncDir(dir)
 }
 
 // writeNew writes a file that must not exist yet. The link, unlike a rename,

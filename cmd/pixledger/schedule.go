@@ -11,7 +11,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
-	"pixledger/schemas"
+	"pixledger/schemas/disk"
 	"pixledger/schemas/lake"
 )
 
@@ -46,7 +46,7 @@ func writeJobNote(l *lake.Lake, name string, n jobNote) error {
 	if err != nil {
 		return err
 	}
-	return schemas.PublishFile(l.JobFile(name), lake.FileMode, append(b, '\n'))
+	return disk.Real.Publish(l.JobFile(name), lake.FileMode, append(b, '\n'))
 }
 
 // lastDue gives the latest time at or before now that a schedule calls for,

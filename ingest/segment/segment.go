@@ -16,6 +16,7 @@ import (
 	"pixledger/ingest/decode"
 	"pixledger/ingest/parse"
 	"pixledger/schemas"
+	"pixledger/schemas/disk"
 	"pixledger/schemas/lake"
 )
 
@@ -38,6 +39,8 @@ type Source struct {
 
 // Options say how a batch works.
 type Options struct {
+	// Disk is the way by which the files are written; nil is the real one.
+	Disk *disk.Disk
 	// Prefix begins the names of the files in the staging folder, so that
 	// several batches can share it.
 	Prefix string
@@ -413,7 +416,7 @@ func (b *Batch) flush(p *part) error {
 		l = rejectLayout
 	}
 	if p.file == nil {
-		f, err := create(b.dir, p.key.folder(), fmt.Sprintf("%s%d.parquet", b.opts.Prefix, b.files), l)
+		f, err := create(b.opts.Disk, b.dir, p.key.folder(), fmt.Sprintf("%s%d.parquet", b.opts.Prefix, b.files), l)
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ import (
 	"pixledger/ingest/decode"
 	"pixledger/ingest/parse"
 	"pixledger/schemas"
+	"pixledger/schemas/disk"
 	"pixledger/schemas/lake"
 )
 
@@ -513,12 +514,12 @@ func TestFailuresToWriteAreReported(t *testing.T) {
 		if err := os.Symlink("/dev/full", filepath.Join(dir, "full")); err != nil {
 			t.Fatal(err)
 		}
-		f, err := os.OpenFile(filepath.Join(dir, "full"), os.O_WRONLY, 0)
+		f, err := disk.Real.Create(filepath.Join(dir, "full"), 0o666, false) // the device's own mode
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, p := range b.parts {
-			if p.file, err = create(dir, "x", "y.parquet", eventLayout); err != nil {
+			if p.file, err = create(disk.Real, dir, "x", "y.parquet", eventLayout); err != nil {
 				t.Fatal(err)
 			}
 			_ = p.file.sink.f.Close()

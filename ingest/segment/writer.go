@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"os"
 	"path/filepath"
 
 	"pixledger/schemas"
+	"pixledger/schemas/disk"
 	"pixledger/schemas/lake"
 
 	"github.com/apache/arrow/go/v15/parquet"
@@ -91,7 +91,7 @@ var (
 // sink is the file below a Parquet writer: it counts and hashes what goes
 // through, and remembers the first error, for the writer passes some over.
 type sink struct {
-	f    *os.File
+	f    *disk.File
 	buf  *bufio.Writer
 	hash hash.Hash
 	n    int64
@@ -116,24 +116,23 @@ func (s *sink) Tell() int64 { return s.n }
 type segmentFile struct {
 	staged Staged
 	path   string
+	disk   *disk.Disk
 	sink   *sink
 	w      *fileWriter
 }
 
 // create begins a file.
-func create(dir, folder, name string, l *layout) (*segmentFile, error) {
+func create(d *disk.Disk, dir, folder, name string, l *layout) (*segmentFile, error) {
 	path := filepath.Join(dir, name)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, lake.FileMode)
+	f, err := d.Create(path, lake.FileMode, true)
 	if err != nil {
 		return nil, err
 	}
 	s := &sink{f: f, buf: bufio.NewWriterSize(f, 64<<10), hash: sha256.New()}
-	if err := f.Chmod(lake.FileMode); err != nil { // whatever the umask
-		return nil, errors.Join(err, f.Close())
-	}
 	return &segmentFile{
 		staged: Staged{Folder: folder, Name: name},
 		path:   path,
+		disk:   d,
 		sink:   s,
 		w:      newFileWriter(s, l),
 	}, nil
@@ -217,7 +216,7 @@ func (sf *segmentFile) finish() (err error) {
 
 // check opens the finished file and compares it with what was written.
 func (sf *segmentFile) check() (err error) {
-	f, err := os.Open(sf.path)
+	f, err := sf.disk.Open(sf.path)
 	if err != nil {
 		return err
 	}
@@ -246,8 +245,5 @@ func (sf *segmentFile) abandon() error {
 		err = sf.sink.f.Close()
 		sf.sink.f = nil
 	}
-	if removed := os.Remove(sf.path); removed != nil && !errors.Is(removed, os.ErrNotExist) {
-		err = errors.Join(err, removed)
-	}
-	return err
+	return errors.Join(err, sf.disk.Remove(sf.path))
 }

@@ -1,11 +1,12 @@
 package lake
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -13,9 +14,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"golang.org/x/sys/unix"
 
-	"pixledger/schemas"
+	"pixledger/schemas/disk"
 )
 
 // Staging is a folder outside the globs in which one commit's files are
@@ -36,16 +36,28 @@ func (l *Lake) Stage() (*Staging, error) {
 		return nil, err
 	}
 	defer unlock()
-	dir, err := os.MkdirTemp(l.Path(stagingDir), "s")
-	if err != nil {
+	s := &Staging{lake: l, name: "s" + rand.Text()}
+	if err := l.disk.Mkdir(s.Dir(), DirMode); err != nil {
 		return nil, fmt.Errorf("open a staging folder: %w", err)
 	}
-	s := &Staging{lake: l, name: filepath.Base(dir), lock: flock.New(filepath.Join(dir, stagingLock))}
-	if ok, err := s.lock.TryLock(); err != nil || !ok {
-		return nil, errors.Join(fmt.Errorf("lock a staging folder: %w", err), os.RemoveAll(dir))
+	lock := filepath.Join(s.Dir(), stagingLock)
+	err = l.disk.Before(disk.Op{Kind: disk.Lock, Path: lock})
+	if err == nil {
+		s.lock = flock.New(lock)
+		var ok bool
+		if ok, err = s.lock.TryLock(); err == nil && !ok {
+			err = errors.New("another process holds it")
+		}
+	}
+	if err != nil {
+		s.leave()
+		return nil, errors.Join(fmt.Errorf("lock a staging folder: %w", err), l.disk.RemoveAll(s.Dir()))
 	}
 	return s, nil
 }
+
+// Disk is the way by which files are written in the folder.
+func (s *Staging) Disk() *disk.Disk { return s.lake.disk }
 
 // Dir is the folder to write files in, flat.
 func (s *Staging) Dir() string { return s.lake.Path(stagingDir + "/" + s.name) }
@@ -56,7 +68,7 @@ func (s *Staging) Close() error {
 	if s.lock == nil {
 		return nil
 	}
-	err := os.RemoveAll(s.Dir())
+	err := s.lake.disk.RemoveAll(s.Dir())
 	_ = s.lock.Close()
 	s.lock = nil
 	return err
@@ -143,10 +155,10 @@ func (l *Lake) Commit(s *Staging, prepare func(*State) (*Draft, error)) (*Record
 	}
 	b = append(b, '\n')
 	if s != nil {
-		if err := syncTree(s.Dir()); err != nil {
+		if err := l.syncTree(s.Dir()); err != nil {
 			return nil, err
 		}
-		if err := schemas.SyncDir(l.Path(stagingDir)); err != nil {
+		if err := l.disk.SyncDir(l.Path(stagingDir)); err != nil {
 			return nil, err
 		}
 	}
@@ -193,7 +205,7 @@ func position(s *State, sourceID string) int64 {
 // check tells whether a staged file is there with its full length. A record
 // that names a file is for ever, so this comes before it.
 func (s *Staging) check(f Staged) error {
-	fi, err := os.Lstat(filepath.Join(s.Dir(), f.Name))
+	fi, err := s.lake.disk.Stat(filepath.Join(s.Dir(), f.Name))
 	if err != nil {
 		return fmt.Errorf("commit to %s: %w", f.Folder, err)
 	}
@@ -241,7 +253,7 @@ func (l *Lake) record(s *Staging, state *State, d *Draft) (*Record, error) {
 		if len(files) == 0 {
 			return nil, fmt.Errorf("folder %s would be left without a file", folder)
 		}
-		if err := os.MkdirAll(filepath.Join(s.Dir(), filepath.FromSlash(folder)), DirMode); err != nil {
+		if err := l.disk.MkdirAll(filepath.Join(s.Dir(), filepath.FromSlash(folder)), DirMode); err != nil {
 			return nil, fmt.Errorf("stage %s: %w", folder, err)
 		}
 		out := Folder{Path: folder}
@@ -252,7 +264,7 @@ func (l *Lake) record(s *Staging, state *State, d *Draft) (*Record, error) {
 			f.Folder = folder
 			file := final(f)
 			file.Staged = file.Path
-			if err := os.Rename(filepath.Join(s.Dir(), f.Name), filepath.Join(s.Dir(), filepath.FromSlash(file.Staged))); err != nil {
+			if err := l.disk.Rename(filepath.Join(s.Dir(), f.Name), filepath.Join(s.Dir(), filepath.FromSlash(file.Staged))); err != nil {
 				return nil, fmt.Errorf("stage %s: %w", folder, err)
 			}
 			out.Files = append(out.Files, file)
@@ -266,7 +278,7 @@ func (l *Lake) record(s *Staging, state *State, d *Draft) (*Record, error) {
 func (l *Lake) writeRecord(seq int64, b []byte) error {
 	dir := l.Path(commitsDir)
 	tmp := filepath.Join(dir, fmt.Sprintf(".%012d.tmp", seq))
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, FileMode)
+	f, err := l.disk.Create(tmp, FileMode, false)
 	if err != nil {
 		return fmt.Errorf("write commit %d: %w", seq, err)
 	}
@@ -278,27 +290,13 @@ func (l *Lake) writeRecord(seq int64, b []byte) error {
 		err = cerr
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("write commit %d: %w", seq, err), os.Remove(tmp))
+		return errors.Join(fmt.Errorf("write commit %d: %w", seq, err), l.disk.Remove(tmp))
 	}
-	if err := renameNew(tmp, l.Path(recordName(seq))); err != nil {
-		return errors.Join(fmt.Errorf("write commit %d: %w", seq, err), os.Remove(tmp))
+	if err := l.disk.RenameNew(tmp, l.Path(recordName(seq))); err != nil {
+		return errors.Join(fmt.Errorf("write commit %d: %w", seq, err), l.disk.Remove(tmp))
 	}
-	if err := schemas.SyncDir(dir); err != nil {
+	if err := l.disk.SyncDir(dir); err != nil {
 		return &UncertainError{err}
-	}
-	return nil
-}
-
-// renameNew renames and fails where the new name is taken.
-func renameNew(from, to string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system without it
-		if err = os.Link(from, to); err == nil {
-			_ = os.Remove(from) // the new name counts, whatever becomes of the old one
-		}
-	}
-	if err != nil {
-		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}
 	return nil
 }
@@ -310,81 +308,98 @@ func renameNew(from, to string) error {
 // and to verify, which name it; it must not keep the lake from going on.
 func (l *Lake) apply(r *Record) error {
 	dirty := map[string]bool{}
-	for _, f := range r.Add {
-		to := l.Path(f.Path)
-		if exists(to) || !exists(l.Path(path.Join(stagingDir, r.Staging, f.Staged))) {
+	err := func() error {
+		for _, f := range r.Add {
 			dirty[path.Dir(f.Path)] = true
-			continue
+			staged, waits, err := l.staged(r, f.Path, f.Staged)
+			if err != nil || !waits {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			if err := l.makeFolder(path.Dir(f.Path)); err != nil {
+				return err
+			}
+			if err := l.disk.RenameNew(staged, l.Path(f.Path)); err != nil {
+				return err
+			}
 		}
-		if err := makeFolder(l, path.Dir(f.Path)); err != nil {
-			return fmt.Errorf("finish commit %d: %w", r.Seq, err)
+		for _, f := range r.Replace {
+			dirty[path.Dir(f.Path)] = true
+			dirty[path.Join(stagingDir, r.Staging, path.Dir(f.Path))] = true
+			if err := l.exchange(r, f); err != nil {
+				return err
+			}
 		}
-		if err := renameNew(l.Path(path.Join(stagingDir, r.Staging, f.Staged)), to); err != nil {
-			return fmt.Errorf("finish commit %d: %w", r.Seq, err)
+		for _, dir := range slices.Sorted(maps.Keys(dirty)) {
+			if there, err := l.disk.Exists(l.Path(dir)); err != nil {
+				return err
+			} else if !there {
+				continue // a staging folder that is gone already
+			}
+			if err := l.disk.SyncDir(l.Path(dir)); err != nil {
+				return err
+			}
 		}
-		dirty[path.Dir(f.Path)] = true
-	}
-	for _, f := range r.Replace {
-		if err := l.exchange(r, f); err != nil {
-			return fmt.Errorf("finish commit %d: %w", r.Seq, err)
-		}
-		dirty[path.Dir(f.Path)] = true
-		dirty[path.Join(stagingDir, r.Staging, path.Dir(f.Path))] = true
-	}
-	for dir := range dirty {
-		if !exists(l.Path(dir)) {
-			continue // a staging folder that is gone already
-		}
-		if err := schemas.SyncDir(l.Path(dir)); err != nil {
-			return fmt.Errorf("finish commit %d: %w", r.Seq, err)
-		}
+		return nil
+	}()
+	if err != nil {
+		return fmt.Errorf("finish commit %d: %w", r.Seq, err)
 	}
 	return nil
+}
+
+// staged gives the place of a committed file, or folder, before it is put
+// where users read it, and tells whether it still waits there.
+func (l *Lake) staged(r *Record, live, staged string) (place string, waits bool, err error) {
+	there, err := l.disk.Exists(l.Path(live))
+	if err != nil || there {
+		return "", false, err
+	}
+	place = l.Path(path.Join(stagingDir, r.Staging, staged))
+	waits, err = l.disk.Exists(place)
+	return place, waits, err
 }
 
 // exchange swaps a folder with the one staged for it, in one step, so that a
 // reader by glob sees the old files or the new ones and never both.
 func (l *Lake) exchange(r *Record, f Folder) error {
+	staged, waits, err := l.staged(r, f.Files[0].Path, f.Path)
+	if err != nil || !waits {
+		return err
+	}
 	live := l.Path(f.Path)
-	if exists(l.Path(f.Files[0].Path)) {
-		return nil
+	there, err := l.disk.Exists(live)
+	if err != nil {
+		return err
 	}
-	staged := l.Path(path.Join(stagingDir, r.Staging, f.Path))
-	if !exists(staged) {
-		return nil
+	if there {
+		return l.disk.Exchange(staged, live)
 	}
-	if !exists(live) {
-		if err := makeFolder(l, path.Dir(f.Path)); err != nil {
-			return err
-		}
-		return renameNew(staged, live)
+	if err := l.makeFolder(path.Dir(f.Path)); err != nil {
+		return err
 	}
-	if err := unix.Renameat2(unix.AT_FDCWD, staged, unix.AT_FDCWD, live, unix.RENAME_EXCHANGE); err != nil {
-		return &os.LinkError{Op: "exchange", Old: staged, New: live, Err: err}
-	}
-	return nil
+	return l.disk.RenameNew(staged, live)
 }
 
 // finished tells whether all the record's files are in place. A file that is
 // nowhere counts as in place: reading it then fails and names it, where
 // leaving its commit out would hide the loss.
-func (l *Lake) finished(r *Record) bool {
-	there := func(f File) bool {
-		return exists(l.Path(f.Path)) || !exists(l.Path(path.Join(stagingDir, r.Staging, f.Staged)))
-	}
+func (l *Lake) finished(r *Record) (bool, error) {
 	for _, f := range r.Add {
-		if !there(f) {
-			return false
+		if _, waits, err := l.staged(r, f.Path, f.Staged); err != nil || waits {
+			return false, err
 		}
 	}
 	for _, f := range r.Replace {
 		for _, file := range f.Files {
-			if !there(file) {
-				return false
+			if _, waits, err := l.staged(r, file.Path, file.Staged); err != nil || waits {
+				return false, err
 			}
 		}
 	}
-	return true
+	return true, nil
 }
 
 // Recover finishes the commit that a crash cut short and removes what
@@ -405,7 +420,14 @@ func (l *Lake) Recover() error {
 	if err := l.checkGap(state.Seq); err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(l.Path(stagingDir))
+	return l.cleanUp()
+}
+
+// cleanUp removes what processes that are gone have left: staging folders that
+// nobody holds, and files that were to be renamed to records and checkpoints.
+// The publish lock is held, and without it neither is written.
+func (l *Lake) cleanUp() error {
+	entries, err := l.disk.ReadDir(l.Path(stagingDir))
 	if err != nil {
 		return fmt.Errorf("clean up staging: %w", err)
 	}
@@ -419,8 +441,22 @@ func (l *Lake) Recover() error {
 			}
 			defer f.Close()
 		}
-		if err := os.RemoveAll(dir); err != nil {
+		if err := l.disk.RemoveAll(dir); err != nil {
 			return fmt.Errorf("clean up staging: %w", err)
+		}
+	}
+	for _, dir := range []string{commitsDir, checkpointDir} {
+		entries, err := l.disk.ReadDir(l.Path(dir))
+		if err != nil {
+			return fmt.Errorf("clean up %s: %w", dir, err)
+		}
+		for _, e := range entries {
+			if !strings.HasPrefix(e.Name(), ".") {
+				break // in order, and a dot comes before any digit
+			}
+			if err := l.disk.Remove(l.Path(dir + "/" + e.Name())); err != nil {
+				return fmt.Errorf("clean up %s: %w", dir, err)
+			}
 		}
 	}
 	return nil
@@ -429,7 +465,7 @@ func (l *Lake) Recover() error {
 // checkGap refuses a lake that has records after the last one that follows
 // on: going on from there would read again what they say was read.
 func (l *Lake) checkGap(seq int64) error {
-	entries, err := os.ReadDir(l.Path(commitsDir))
+	entries, err := l.disk.ReadDir(l.Path(commitsDir))
 	if err != nil {
 		return fmt.Errorf("list the commits: %w", err)
 	}
@@ -447,41 +483,48 @@ func (l *Lake) checkGap(seq int64) error {
 	return nil
 }
 
-func exists(p string) bool {
-	_, err := os.Lstat(p)
-	return !errors.Is(err, fs.ErrNotExist)
-}
-
 // makeFolder makes a folder below the lake and makes every name on the way to
-// it durable.
-func makeFolder(l *Lake, folder string) error {
-	if exists(l.Path(folder)) {
-		return nil
+// it durable. A folder that is there may be the work of a process that died
+// before it synced the one above, so that is synced whenever files are added to
+// a folder that this process has not seen before.
+func (l *Lake) makeFolder(folder string) error {
+	if l.folders[folder] {
+		if there, err := l.disk.Exists(l.Path(folder)); err != nil || there {
+			return err
+		}
+		clear(l.folders) // another process has removed it
 	}
 	at := ""
 	for part := range strings.SplitSeq(folder, "/") {
 		parent := at
 		at = path.Join(at, part)
-		err := os.Mkdir(l.Path(at), DirMode)
-		if errors.Is(err, fs.ErrExist) {
+		if l.folders[at] {
 			continue
 		}
-		if err != nil {
+		err := l.disk.Mkdir(l.Path(at), DirMode)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		if err := schemas.SyncDir(l.Path(parent)); err != nil {
+		if err := l.disk.SyncDir(l.Path(parent)); err != nil {
 			return err
 		}
+		l.folders[at] = true
 	}
 	return nil
 }
 
 // syncTree syncs a folder and all folders below it.
-func syncTree(dir string) error {
-	return filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.IsDir() {
-			return err
+func (l *Lake) syncTree(dir string) error {
+	entries, err := l.disk.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := l.syncTree(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
 		}
-		return schemas.SyncDir(p)
-	})
+	}
+	return l.disk.SyncDir(dir)
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"pixledger/schemas"
+	"pixledger/schemas/disk"
 )
 
 // The folders of _state. Everything in them stands outside the globs that
@@ -51,6 +52,9 @@ const seedName = "empty.parquet"
 // It is safe for use by several goroutines.
 type Lake struct {
 	root string
+	disk *disk.Disk
+
+	folders map[string]bool // known to be there durably; the publish lock's
 
 	mu      sync.Mutex
 	state   *State // the newest state read, never changed once handed out
@@ -77,8 +81,11 @@ type versionRecord struct {
 
 // Open opens an existing lake for reading. It wraps ErrNoLake when there is
 // none, and gives a *VersionError when it is a newer program's.
-func Open(root string) (*Lake, error) {
-	b, err := os.ReadFile(filepath.Join(root, versionFile))
+func Open(root string) (*Lake, error) { return OpenOn(disk.Real, root) }
+
+// OpenOn is Open by way of a disk.
+func OpenOn(d *disk.Disk, root string) (*Lake, error) {
+	b, err := d.ReadFile(filepath.Join(root, versionFile))
 	if err != nil {
 		if fi, e := os.Stat(root); e == nil && !fi.IsDir() {
 			return nil, fmt.Errorf("%s: is no folder; allowed: a folder for the lake", root)
@@ -97,15 +104,20 @@ func Open(root string) (*Lake, error) {
 	if v.Version > Version {
 		return nil, &VersionError{Root: root, Version: v.Version}
 	}
-	return &Lake{root: root}, nil
+	return &Lake{root: root, disk: d, folders: map[string]bool{}}, nil
 }
 
 // OpenOrCreate opens the lake, or makes it with its empty files where there
 // is none yet, and completes what a crash cut short. now is the time of creation.
 func OpenOrCreate(root string, now time.Time) (*Lake, error) {
-	l, err := Open(root)
+	return OpenOrCreateOn(disk.Real, root, now)
+}
+
+// OpenOrCreateOn is OpenOrCreate by way of a disk.
+func OpenOrCreateOn(d *disk.Disk, root string, now time.Time) (*Lake, error) {
+	l, err := OpenOn(d, root)
 	if errors.Is(err, ErrNoLake) {
-		l, err = create(root, now)
+		l, err = create(d, root, now)
 	}
 	if err != nil {
 		return nil, err
@@ -116,17 +128,22 @@ func OpenOrCreate(root string, now time.Time) (*Lake, error) {
 	return l, nil
 }
 
-func create(root string, now time.Time) (*Lake, error) {
-	if entries, err := os.ReadDir(root); err == nil && len(entries) > 0 {
+func create(d *disk.Disk, root string, now time.Time) (*Lake, error) {
+	if entries, err := d.ReadDir(root); err == nil && len(entries) > 0 {
 		for _, e := range entries {
 			if e.Name() != stateDir && !isDataset(e.Name()) {
 				return nil, fmt.Errorf("%s: is no lake, and holds %s; allowed: an empty or a new folder", root, e.Name())
 			}
 		}
 	}
-	l := &Lake{root: root}
-	for _, d := range []string{commitsDir, checkpointDir, stagingDir, locksDir, catalogsDir, tempDir, jobsDir} {
-		if err := os.MkdirAll(l.Path(d), DirMode); err != nil {
+	l := &Lake{root: root, disk: d, folders: map[string]bool{}}
+	for _, dir := range []string{commitsDir, checkpointDir, stagingDir, locksDir, catalogsDir, tempDir, jobsDir} {
+		if err := d.MkdirAll(l.Path(dir), DirMode); err != nil {
+			return nil, fmt.Errorf("create the lake: %w", err)
+		}
+	}
+	for _, dir := range []string{filepath.Dir(root), root, l.Path(stateDir)} {
+		if err := d.SyncDir(dir); err != nil {
 			return nil, fmt.Errorf("create the lake: %w", err)
 		}
 	}
@@ -135,7 +152,7 @@ func create(root string, now time.Time) (*Lake, error) {
 		return nil, err
 	}
 	defer unlock()
-	if again, err := Open(root); err == nil { // another process was first
+	if again, err := OpenOn(d, root); err == nil { // another process was first
 		return again, nil
 	}
 	for _, d := range schemas.Datasets {
@@ -149,7 +166,7 @@ func create(root string, now time.Time) (*Lake, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := schemas.PublishFile(l.Path(versionFile), FileMode, append(b, '\n')); err != nil {
+	if err := l.disk.Publish(l.Path(versionFile), FileMode, append(b, '\n')); err != nil {
 		return nil, fmt.Errorf("create the lake: %w", err)
 	}
 	return l, nil
@@ -163,6 +180,9 @@ func isDataset(name string) bool {
 	}
 	return false
 }
+
+// Disk is the way by which the lake's files are read and changed.
+func (l *Lake) Disk() *disk.Disk { return l.disk }
 
 // Root is the lake's folder.
 func (l *Lake) Root() string { return l.root }
@@ -225,7 +245,7 @@ func (l *Lake) CatalogFile(digest string) string {
 // place of parameters: made once, and kept beside the lake's records.
 func (l *Lake) ParamsKey() ([]byte, error) {
 	p := l.Path(paramsKeyFile)
-	key, err := os.ReadFile(p)
+	key, err := l.disk.ReadFile(p)
 	if err == nil && len(key) == sha256.Size {
 		return key, nil
 	}
@@ -240,14 +260,14 @@ func (l *Lake) ParamsKey() ([]byte, error) {
 		return nil, err
 	}
 	defer unlock()
-	if key, err := os.ReadFile(p); err == nil && len(key) == sha256.Size { // another process was first
+	if key, err := l.disk.ReadFile(p); err == nil && len(key) == sha256.Size { // another process was first
 		return key, nil
 	}
 	key = make([]byte, sha256.Size)
 	if _, err := rand.Read(key); err != nil {
 		return nil, err
 	}
-	return key, schemas.PublishFile(p, 0o600, key)
+	return key, l.disk.Publish(p, 0o600, key)
 }
 
 // KeepCatalog keeps a catalog that is in force under its digest, once.
@@ -255,8 +275,8 @@ func (l *Lake) KeepCatalog(content []byte) (digest string, err error) {
 	sum := sha256.Sum256(content)
 	digest = hex.EncodeToString(sum[:])
 	p := l.CatalogFile(digest)
-	if _, err := os.Stat(p); err == nil {
-		return digest, nil
+	if there, err := l.disk.Exists(p); err != nil || there {
+		return digest, err
 	}
-	return digest, schemas.PublishFile(p, FileMode, content)
+	return digest, l.disk.Publish(p, FileMode, content)
 }

@@ -342,10 +342,10 @@ func TestCrashBeforeTheRecordLeavesNothing(t *testing.T) {
 	}
 	defer working.Close()
 	again := reopen(t, l, true)
-	if exists(dead) {
+	if there, _ := l.disk.Exists(dead); there {
 		t.Error("what a dead process left is still there")
 	}
-	if !exists(working.Dir()) {
+	if there, _ := l.disk.Exists(working.Dir()); !there {
 		t.Error("what a living process works in is gone")
 	}
 	want(t, "commits", mustState(t, again).Seq, 0)

@@ -9,13 +9,20 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"pixledger/schemas/disk"
 )
 
 // lockPublish takes the lock that is held only while a commit is published,
 // across processes. It is short, so waiting for it knows no limit.
 func (l *Lake) lockPublish() (unlock func(), err error) {
-	f := flock.New(l.Path(locksDir + "/publish"))
+	p := l.Path(locksDir + "/publish")
+	if err := l.disk.Before(disk.Op{Kind: disk.Lock, Path: p}); err != nil {
+		return nil, fmt.Errorf("lock the lake: %w", err)
+	}
+	f := flock.New(p)
 	if err := f.Lock(); err != nil {
+		_ = f.Close()
 		return nil, fmt.Errorf("lock the lake: %w", err)
 	}
 	return func() { _ = f.Close() }, nil

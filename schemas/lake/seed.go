@@ -3,7 +3,6 @@ package lake
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -28,8 +27,8 @@ func WriterProperties(more ...parquet.WriterProperty) *parquet.WriterProperties 
 // writeSeed puts an empty file with the dataset's schema into the folder.
 func writeSeed(l *Lake, d schemas.Dataset, folder string) error {
 	p := filepath.Join(l.Path(folder), seedName)
-	if _, err := os.Stat(p); err == nil {
-		return nil
+	if there, err := l.disk.Exists(p); err != nil || there {
+		return err
 	}
 	var b bytes.Buffer
 	w, err := pqarrow.NewFileWriter(d.ArrowSchema(), &b, WriterProperties(), pqarrow.DefaultWriterProps())
@@ -39,16 +38,16 @@ func writeSeed(l *Lake, d schemas.Dataset, folder string) error {
 	if err := w.Close(); err != nil {
 		return fmt.Errorf("empty file of %s: %w", d.Name, err)
 	}
-	if err := makeFolder(l, folder); err != nil {
+	if err := l.makeFolder(folder); err != nil {
 		return err
 	}
 	// Work in progress stands outside the data folders, this too.
 	staged := l.Path(stagingDir + "/" + strings.ReplaceAll(folder, "/", ".") + ".seed")
-	if err := schemas.PublishFile(staged, FileMode, b.Bytes()); err != nil {
+	if err := l.disk.Publish(staged, FileMode, b.Bytes()); err != nil {
 		return err
 	}
-	if err := os.Rename(staged, p); err != nil {
+	if err := l.disk.Rename(staged, p); err != nil {
 		return fmt.Errorf("empty file of %s: %w", d.Name, err)
 	}
-	return schemas.SyncDir(filepath.Dir(p))
+	return l.disk.SyncDir(filepath.Dir(p))
 }

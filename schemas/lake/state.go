@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"sort"
@@ -249,7 +248,9 @@ func (l *Lake) refresh(complete bool) (*State, error) {
 					return nil, err
 				}
 				appliedHere = true
-			} else if !l.finished(r) {
+			} else if ok, err := l.finished(r); err != nil {
+				return nil, err
+			} else if !ok {
 				break
 			}
 		}
@@ -286,7 +287,7 @@ func recordName(seq int64) string { return fmt.Sprintf("%s/%012d.json", commitsD
 // readRecord reads one record, or gives nil where there is none.
 func (l *Lake) readRecord(seq int64) (*Record, string, error) {
 	p := l.Path(recordName(seq))
-	b, err := os.ReadFile(p)
+	b, err := l.disk.ReadFile(p)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
 	}
@@ -323,7 +324,7 @@ type checkpoint struct {
 }
 
 func (l *Lake) loadCheckpoint() (*State, error) {
-	entries, err := os.ReadDir(l.Path(checkpointDir))
+	entries, err := l.disk.ReadDir(l.Path(checkpointDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read checkpoints: %w", err)
 	}
@@ -332,7 +333,7 @@ func (l *Lake) loadCheckpoint() (*State, error) {
 		if !strings.HasSuffix(name, ".json") || strings.HasPrefix(name, ".") {
 			continue
 		}
-		b, err := os.ReadFile(l.Path(checkpointDir + "/" + name))
+		b, err := l.disk.ReadFile(l.Path(checkpointDir + "/" + name))
 		if err != nil {
 			continue
 		}
@@ -357,11 +358,11 @@ func (l *Lake) saveCheckpoint(s *State) {
 	if err != nil {
 		return
 	}
-	if schemas.PublishFile(l.Path(fmt.Sprintf("%s/%012d.json", checkpointDir, s.Seq)), FileMode, b) != nil {
+	if l.disk.Publish(l.Path(fmt.Sprintf("%s/%012d.json", checkpointDir, s.Seq)), FileMode, b) != nil {
 		return
 	}
-	entries, _ := os.ReadDir(l.Path(checkpointDir))
+	entries, _ := l.disk.ReadDir(l.Path(checkpointDir))
 	for i := 0; i < len(entries)-2; i++ {
-		_ = os.Remove(l.Path(checkpointDir + "/" + entries[i].Name()))
+		_ = l.disk.Remove(l.Path(checkpointDir + "/" + entries[i].Name()))
 	}
 }

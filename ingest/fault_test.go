@@ -27,7 +27,7 @@ import (
 // of it in a long one.
 var (
 	faultSeeds = flag.Int("faults.seeds", 1, "power cuts tried at every operation, of each kind")
-	faultStep  = flag.Int("faults.step", 12, "try every n-th operation, from a random one on")
+	faultStep  = flag.Int("faults.step", 24, "try every n-th operation, from a random one on")
 	faultSeed  = flag.Uint64("faults.seed", 0, "the first seed; 0: a random one, which is printed")
 )
 

@@ -348,6 +348,12 @@ func (g *generation) atFileEnd() (fileEnd, error) {
 			return fileCut, err
 		}
 		g.mtime = fi.ModTime()
+		if n := int64(len(g.lines.part)); n > 0 {
+			if part, err := readAt(g.file, g.lines.off, n); err != nil || !bytes.Equal(part, g.lines.part) {
+				g.restart() // and written anew
+				return fileGrew, err
+			}
+		}
 	}
 	if size < g.lines.off+g.lines.pending() { // the beginning of a line was taken back
 		g.restart()

@@ -1,173 +1,188 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/nxadm/tail"
-	"github.com/nxadm/tail/watch"
-	"golang.org/x/sys/unix"
 )
-
-func init() {
-	// A variable of the library, for all its tails; it must be set before the
-	// first of them.
-	watch.POLL_DURATION = tailPoll
-}
 
 const (
-	// tailPoll is how often a tail looks at its file, guardPoll how often its
-	// guard does. The tail reads all that was appended before it looks for line
-	// ends: gigabytes without one, as a hole that a careless truncation leaves,
-	// would all be in memory. So the guard looks much more often, and stops the
-	// tail before it looks.
-	tailPoll  = 250 * time.Millisecond
-	guardPoll = 5 * time.Millisecond
-	// tailFiles is how many files may be open where tails are used: with very
-	// many, looking that often costs more than it gives.
-	tailFiles = 32
+	// feedBytes is how much is given to a tail at a time: no more than an empty
+	// pipe takes, so that giving never waits.
+	feedBytes = 32 << 10
+	// tailBehind is how much new content is faster read in blocks.
+	tailBehind = 1 << 20
+	// tailFiles is how many files may be open where tails are used: each takes
+	// two descriptors more.
+	tailFiles = 256
 )
 
-// localFileSystems are those on which a look at an open file does not fail.
-// The tail ends the whole process when it does, so elsewhere, on network file
-// systems above all, lines come from blocks alone.
-var localFileSystems = map[int64]bool{
-	unix.EXT4_SUPER_MAGIC: true, // ext2 and ext3 too
-	unix.XFS_SUPER_MAGIC:  true, unix.BTRFS_SUPER_MAGIC: true, unix.F2FS_SUPER_MAGIC: true,
-	unix.TMPFS_MAGIC: true, unix.RAMFS_MAGIC: true, unix.OVERLAYFS_SUPER_MAGIC: true,
-	0x2fc12fc1: true, // ZFS
-	0xca451a4e: true, // bcachefs
-}
-
-// tailable tells whether the file may be given to a tail.
-func (g *generation) tailable() bool {
-	if g.noTail || g.follower.openFiles() > tailFiles {
-		return false
-	}
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(int(g.file.Fd()), &st); err != nil || !localFileSystems[int64(st.Type)] {
-		g.noTail = true
-	}
-	return !g.noTail
-}
-
-const (
-	tailBurst  = 256 << 10 // bytes handed on at a time
-	tailBehind = 1 << 20   // bytes that are faster read in blocks
-)
-
-// tail hands on the lines that are appended, until it is behind, unsure or no
-// longer wanted; the block reader goes on from there.
+// feed is a tail that gets its bytes through a pipe, as they are appended.
 //
-// The library is used in the one way that loses nothing: it polls the open
-// descriptor, so that it sees neither renames nor other files at the path; it
-// gives whole lines only; and each line's offset must follow from the one
-// before. It never reopens, and where it would have to it is stopped.
-func (g *generation) tail(ctx context.Context, epoch int64) {
-	f := g.follower
-	t, err := tail.TailFile(fmt.Sprintf("/proc/self/fd/%d", g.file.Fd()), tail.Config{
-		Location:      &tail.SeekInfo{Offset: g.lines.off, Whence: io.SeekStart},
+// Left to itself on a file, the library reads on past what it can check: over a
+// truncation, over a line without end until memory is full; and where a look at
+// the file fails it ends the process. So it does not see the file. It gets the
+// bytes that were checked to be the file's, at most the longest line's without
+// a line end between them, and does what it is good at: it waits for bytes
+// without polling, and makes whole lines of what comes in pieces.
+type feed struct {
+	tail *tail.Tail
+	pipe *os.File // its writing end
+	fed  int64    // the offset up to which bytes were given
+	line int64    // the offset after the last line end among them
+}
+
+func newFeed(offset int64) (*feed, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	t, err := tail.TailFile(fmt.Sprintf("/proc/self/fd/%d", r.Fd()), tail.Config{
 		Follow:        true,
-		Poll:          true,
-		MustExist:     true,
+		Pipe:          true,
+		Poll:          true, // without the library's notifier, which all tails share
+		MustExist:     true, // it opens the pipe at once
 		CompleteLines: true,
 		Logger:        tail.DiscardingLogger,
 	})
+	err = errors.Join(err, r.Close())
 	if err != nil {
-		g.noTail = true // no /proc, or no permission: blocks do as well
+		return nil, errors.Join(err, w.Close())
+	}
+	return &feed{tail: t, pipe: w, fed: offset, line: offset}, nil
+}
+
+// close ends the tail: at the pipe's end, if not before.
+func (d *feed) close() {
+	d.tail.Kill(nil)
+	_ = d.pipe.Close()
+	<-d.tail.Dead()
+}
+
+// give gives the tail the file's next bytes.
+func (d *feed) give(f io.ReaderAt, buf []byte) error {
+	n, err := f.ReadAt(buf, d.fed)
+	if n == 0 {
+		return err
+	}
+	if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
+		d.line = d.fed + int64(i) + 1
+	}
+	d.fed += int64(n)
+	_, err = d.pipe.Write(buf[:n])
+	return err
+}
+
+// tailable tells whether the file may have a tail.
+func (g *generation) tailable() bool {
+	return !g.noTail && g.follower.openFiles() <= tailFiles
+}
+
+// tail hands on the lines that are appended, until it is behind, unsure or no
+// longer wanted; the block reader goes on from there.
+func (g *generation) tail(ctx context.Context, epoch int64) {
+	f := g.follower
+	d, err := newFeed(g.lines.off)
+	if err != nil {
+		g.noTail = true // no /proc, or no descriptor left: blocks do as well
 		g.say("new lines are read without a tail", "error", err)
 		return
 	}
-	defer func() {
-		t.Kill(nil)
-		select {
-		case <-t.Dead():
-		case <-time.After(time.Second): // it reads a line without end; it dies after that
-		}
-	}()
-	tick := time.NewTicker(f.timing.poll / 2)
+	defer d.close()
+	tick := time.NewTicker(f.timing.poll)
 	defer tick.Stop()
-	guard := time.NewTicker(guardPoll)
-	defer guard.Stop()
-	behind := time.Time{} // since when the file has been longer than what was handed on
+	buf := make([]byte, feedBytes)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-f.stopping:
 			return // blocks are surer to reach the end
-		case line, ok := <-t.Lines:
-			if !ok || !g.take(ctx, epoch, t, line) {
-				return
-			}
-			behind = time.Time{}
-		case <-guard.C:
-			if g.ahead() > tailBehind {
-				return
-			}
 		case <-tick.C:
-			if g.epoch.Load() != epoch || g.yields() || g.finished(g.settled.Load() >= g.lines.off) || !g.was {
+		}
+		if g.epoch.Load() != epoch || g.yields() || g.finished(g.settled.Load() >= g.lines.off) || !g.was {
+			return
+		}
+		for {
+			size, err := g.goodTo(d.fed)
+			if err != nil || size > d.fed+tailBehind {
+				return // the block reader says what is wrong, and is faster
+			}
+			if size == d.fed {
+				break
+			}
+			if err := d.give(g.file, buf); err != nil || d.fed-d.line > f.opts.MaxLine {
 				return
 			}
-			at, err := g.atFileEnd()
-			if err != nil || at == fileCut {
-				return // the block reader says what is wrong
-			}
-			if at == fileEnds {
-				behind = time.Time{}
-				continue
-			}
-			now := time.Now()
-			if behind.IsZero() {
-				behind = now
-			}
-			if now.Sub(behind) > f.timing.stall {
+			if d.line > g.lines.off && !g.take(ctx, epoch, d) {
 				return
 			}
 		}
 	}
 }
 
-// ahead is how much longer the file is than what was handed on.
-func (g *generation) ahead() int64 {
+var errNotTheSame = errors.New("the file is no longer what was read")
+
+// goodTo gives the file's size when it still is what was read, up to an offset
+// at least.
+func (g *generation) goodTo(offset int64) (int64, error) {
 	fi, err := g.file.Stat()
 	if err != nil {
-		return 0
+		return 0, err
 	}
-	return fi.Size() - g.lines.off
+	if fi.Size() < offset {
+		return 0, errNotTheSame
+	}
+	if !fi.ModTime().Equal(g.mtime) {
+		same, err := g.intact()
+		if err == nil && !same {
+			err = errNotTheSame
+		}
+		if err != nil {
+			return 0, err
+		}
+		g.mtime = fi.ModTime()
+	}
+	return fi.Size(), nil
 }
 
-// take hands on a line of the tail, with those that follow at once. It gives
-// false when they do not follow from what was handed on before, or the file is
-// no longer the one that they are of.
-func (g *generation) take(ctx context.Context, epoch int64, t *tail.Tail, line *tail.Line) bool {
+// take hands on the lines that the tail makes of the bytes it was given. It
+// gives false when they are not what stands in the file.
+func (g *generation) take(ctx context.Context, epoch int64, d *feed) bool {
+	stall := time.NewTimer(g.follower.timing.stall)
+	defer stall.Stop()
+	start := g.lines.off
 	var data []byte
-	for more := true; more; {
-		end := g.lines.off + int64(len(data))
-		if line.Err != nil || line.SeekInfo.Offset-end != int64(len(line.Text))+1 {
+	for start+int64(len(data)) < d.line {
+		select {
+		case line, ok := <-d.tail.Lines:
+			if !ok || line.Err != nil {
+				return false
+			}
+			data = append(append(data, line.Text...), '\n')
+		case <-stall.C:
+			return false
+		case <-ctx.Done():
 			return false
 		}
-		data = append(append(data, line.Text...), '\n')
-		more = false
-		if len(data) < tailBurst {
-			select {
-			case next, ok := <-t.Lines:
-				line, more = next, ok
-			default:
-			}
-		}
 	}
-	before := *g.lines
-	before.last = append([]byte(nil), g.lines.last...)
-	b := g.lines.push(data)
-	same, err := g.intact()
-	if err != nil || !same || g.epoch.Load() != epoch {
-		*g.lines = before
+	// A piece of a line may have been taken back and written anew since it was
+	// given.
+	there, err := readAt(g.file, start, d.line-start)
+	if err != nil || !bytes.Equal(there, data) {
 		return false
 	}
-	if g.deliver(ctx, epoch, b) != nil {
+	before := *g.lines
+	before.last = bytes.Clone(g.lines.last)
+	b := g.lines.push(data)
+	same, err := g.intact()
+	if err != nil || !same || g.epoch.Load() != epoch || g.deliver(ctx, epoch, b) != nil {
 		*g.lines = before
 		return false
 	}

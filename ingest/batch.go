@@ -48,6 +48,8 @@ type FileReport struct {
 type Summary struct {
 	Files   []*FileReport
 	Commits int
+	// Gaps are the losses that were detected now.
+	Gaps []lake.Gap
 }
 
 // Counts adds up the accounts of all files.
@@ -74,7 +76,7 @@ func files(ctx context.Context, opts Options, paths []string, retry time.Duratio
 	if err != nil {
 		return nil, err
 	}
-	b := &batch{opts: opts, gather: newGatherer(opts), summary: &Summary{}, retry: retry}
+	b := newBatch(opts, retry)
 	var forced *Source
 	if opts.Source != "" {
 		if forced, err = opts.source(opts.Source); err != nil {
@@ -98,23 +100,32 @@ func CatchUp(ctx context.Context, opts Options) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &batch{opts: opts, gather: newGatherer(opts), summary: &Summary{}, retry: fullDiskRetry}
+	b := newBatch(opts, fullDiskRetry)
+	failed := b.enqueueSources()
+	s, err := b.run(ctx)
+	if err == nil && failed == nil {
+		err = b.judge(ctx)
+	}
+	return s, errors.Join(failed, err)
+}
+
+// enqueueSources lists all files of all sources.
+func (b *batch) enqueueSources() error {
 	var failed []error
-	for i := range opts.Sources {
-		src := &opts.Sources[i]
-		files, err := sourceFiles(src, opts.Sources)
+	for i := range b.opts.Sources {
+		src := &b.opts.Sources[i]
+		files, err := sourceFiles(src, b.opts.Sources)
 		if err != nil {
 			failed = append(failed, err)
 		}
 		if len(files) == 0 && err == nil {
-			opts.Log.Warn("the source has no file yet", "source", src.Name, "path", src.Path)
+			b.opts.Log.Warn("the source has no file yet", "source", src.Name, "path", src.Path)
 		}
 		for _, p := range files {
 			b.enqueue(p, src)
 		}
 	}
-	s, err := b.run(ctx)
-	return s, errors.Join(append(failed, err)...)
+	return errors.Join(failed...)
 }
 
 // sourceFiles lists a source's existing files, rotated ones first.
@@ -149,12 +160,17 @@ type batch struct {
 	summary *Summary
 	queue   []*job
 	waiting []*job        // with lines that wait for a commit
+	ended   []string      // source ids of rotated files that were read to their end
 	retry   time.Duration // after a full disk, at first
 	noSpace time.Duration // the last such wait
 }
 
 // fullDiskRetry is how long a batch waits at first when the disk is full.
 const fullDiskRetry = time.Second
+
+func newBatch(opts Options, retry time.Duration) *batch {
+	return &batch{opts: opts, gather: newGatherer(opts), summary: &Summary{}, retry: retry}
+}
 
 // job is one file to read.
 type job struct {
@@ -210,6 +226,9 @@ func (b *batch) run(ctx context.Context) (*Summary, error) {
 		if f.Err != nil {
 			failed = append(failed, f.Err)
 		}
+	}
+	if err := b.noteEnds(); err != nil {
+		failed = append(failed, err)
 	}
 	return b.summary, errors.Join(failed...)
 }
@@ -383,6 +402,7 @@ func (b *batch) read(ctx context.Context, j *job) error {
 		return o.damaged(j.path, o.streamOffset())
 	case o.how == plain && o.who.standing == knownFile && pos == o.fi.Size():
 		j.settle(AlreadyRead)
+		b.ends(j, o.who.source.ID)
 		return nil
 	case len(o.head) == 0:
 		j.settle(NoLines)
@@ -392,7 +412,7 @@ func (b *batch) read(ctx context.Context, j *job) error {
 		edge: j.report.Edge, path: j.path, state: state, position: pos, report: j.report,
 		isNew: o.who.standing == newFile,
 	}
-	r.device, r.inode = inode(o.fi)
+	r.key = keyOf(o.f, o.fi)
 	if r.isNew {
 		r.id = state.NewSourceID(o.head, b.gather.taken)
 	} else {
@@ -469,7 +489,19 @@ func (b *batch) readLines(ctx context.Context, j *job, r *reading, o *opened, li
 	default:
 		j.settle(AlreadyRead)
 	}
-	return o.damaged(j.path, lines.off)
+	err := o.damaged(j.path, lines.off)
+	if err == nil && (!r.isNew || lines.off > begun) {
+		b.ends(j, r.id)
+	}
+	return err
+}
+
+// ends notes that a rotated file was read to its end.
+func (b *batch) ends(j *job, id string) {
+	if j.src != nil && !j.src.isLog(j.path) {
+		b.ended = append(b.ended, id)
+		b.gather.ended = append(b.gather.ended, id)
+	}
 }
 
 func (b *batch) progress(path string, o *opened, off int64) {

@@ -23,6 +23,7 @@ type timing struct {
 	yield    time.Duration // that a file is quiet before another with the same content may go on
 	retry    time.Duration // after a failure, at first
 	retryMax time.Duration
+	missing  time.Duration // that a known file is not found before it is missed
 	drain    time.Duration // at most, for what is left to read when it is told to stop
 }
 
@@ -30,17 +31,15 @@ var defaultTiming = timing{
 	poll: 200 * time.Millisecond, rescan: time.Minute, stall: time.Second,
 	grace: 5 * time.Second, keep: 10 * time.Minute, keepGone: time.Minute,
 	yield: time.Second, retry: time.Second, retryMax: 30 * time.Second,
-	drain: 10 * time.Second,
+	missing: 2 * time.Minute, drain: 10 * time.Second,
 }
-
-// inodeKey tells open files apart. It is no identity: an inode is used again
-// once its file is gone and closed.
-type inodeKey struct{ device, inode uint64 }
 
 // closedFile is how a file stood when it was read to its end and closed.
 type closedFile struct {
 	size         int64
 	mtime, ctime int64
+	id           string // the known file that it is, if any
+	path         string
 }
 
 // A follower keeps reading the files of all sources. One goroutine a source
@@ -71,7 +70,13 @@ type follower struct {
 	wanted  map[string]bool        // source ids that another file could go on with
 	slots   map[string]*slot       // by source name and path
 	sources map[string]*sourceStats
-	waiting string // why nothing can be committed now; empty when it can
+	// What gaps are told from: known files that were seen to be cut, those that
+	// have not been found, since when, by source name. What was found out waits
+	// for the next commit.
+	cut      map[string]bool
+	missing  map[string]map[string]time.Time
+	findings findings
+	waiting  string // why nothing can be committed now; empty when it can
 }
 
 // slot is one path of a source.
@@ -81,6 +86,7 @@ type slot struct {
 	gen     *generation // of the file at the path, as last seen
 	missing bool
 	trouble string // why it can't be read
+	unread  int    // rotated files beside it that can't be read
 	rescan  bool   // look for rotated files now
 	scanned time.Time
 }
@@ -110,6 +116,7 @@ func newFollower(opts Options, t timing) *follower {
 		opts: opts, timing: t, in: make(chan delivery), flush: make(chan struct{}, 1), gather: newGatherer(opts),
 		open: map[inodeKey]*generation{}, closed: map[inodeKey]closedFile{}, owners: map[string]*generation{},
 		claims: map[*generation][]byte{}, wanted: map[string]bool{}, slots: map[string]*slot{}, sources: map[string]*sourceStats{},
+		cut: map[string]bool{}, missing: map[string]map[string]time.Time{},
 	}
 	f.gather.carry = true
 	for i := range opts.Sources {
@@ -139,6 +146,7 @@ func (f *follower) run(ctx context.Context) error {
 // watch looks at a source's paths until the follower is told to stop, and then
 // once more.
 func (f *follower) watch(ctx context.Context, src *Source) {
+	judged := time.Now()
 	for {
 		last := f.isStopping()
 		paths, err := src.paths()
@@ -152,6 +160,12 @@ func (f *follower) watch(ctx context.Context, src *Source) {
 		wait := f.timing.poll * time.Duration(1+len(paths)/100)
 		if last {
 			return
+		}
+		if time.Since(judged) >= f.timing.rescan {
+			judged = time.Now()
+			if err := f.judge(src); err != nil {
+				f.opts.Log.Error("what is missing can't be told", "source", src.Name, "error", err)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -196,10 +210,11 @@ func (f *follower) look(ctx context.Context, src *Source, path string) {
 		f.trouble(s, err)
 		return
 	}
-	if f.nothingNew(before, fi) {
+	key := keyAt(path, fi)
+	if f.nothingNew(before, key, fi) {
 		return
 	}
-	if before != nil && before.key != keyOf(fi) {
+	if before != nil && before.key != key {
 		f.rotated(ctx, s, false)
 	}
 	gen, err := f.start(ctx, src, path)
@@ -239,9 +254,16 @@ func (f *follower) rotated(ctx context.Context, s *slot, wait bool) {
 		f.trouble(s, err)
 		return
 	}
+	unread := 0
+	defer func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		s.unread = unread
+	}()
 	for _, p := range paths {
 		gen, err := f.start(ctx, s.src, p)
 		if err != nil {
+			unread++
 			f.opts.Log.Warn("a rotated file can't be read", "source", s.src.Name, "path", p, "error", err)
 			continue
 		}
@@ -264,7 +286,7 @@ func (f *follower) start(ctx context.Context, src *Source, path string) (*genera
 	if err != nil {
 		return nil, err
 	}
-	key := keyOf(fi)
+	key := keyOf(file, fi)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if g := f.open[key]; g != nil {
@@ -272,7 +294,7 @@ func (f *follower) start(ctx context.Context, src *Source, path string) (*genera
 		return g, file.Close()
 	}
 	if c, ok := f.closed[key]; ok {
-		if c == closedAs(fi) {
+		if c.is(fi) {
 			return nil, file.Close()
 		}
 		delete(f.closed, key)
@@ -287,22 +309,16 @@ func (f *follower) start(ctx context.Context, src *Source, path string) (*genera
 	return g, nil
 }
 
-func keyOf(fi os.FileInfo) inodeKey {
-	device, ino := inode(fi)
-	return inodeKey{device, ino}
-}
-
 // nothingNew tells whether the file at a path is being read by the generation
 // that was last there, or was read to its end.
-func (f *follower) nothingNew(g *generation, fi os.FileInfo) bool {
-	key := keyOf(fi)
+func (f *follower) nothingNew(g *generation, key inodeKey, fi os.FileInfo) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if g != nil && g.key == key && f.open[key] == g {
 		return true
 	}
 	c, ok := f.closed[key]
-	return ok && c == closedAs(fi)
+	return ok && c.is(fi)
 }
 
 // openFiles is how many files are being read.
@@ -396,7 +412,7 @@ func (f *follower) leave(g *generation, done bool) {
 	defer f.mu.Unlock()
 	delete(f.open, g.key)
 	if done && err == nil {
-		f.closed[g.key] = closedAs(fi)
+		f.closed[g.key] = closedAs(fi, g.knownAs, g.path)
 	}
 	if err := g.file.Close(); err != nil {
 		f.opts.Log.Warn("closing a log", "path", g.path, "error", err)
@@ -521,7 +537,7 @@ func (f *follower) drop() {
 // publish commits what waits.
 func (f *follower) publish() error {
 	if !f.gather.waits() {
-		return nil
+		return f.note()
 	}
 	done, rec, err := f.gather.commit()
 	if err != nil {
@@ -537,12 +553,12 @@ func (f *follower) publish() error {
 		s.r.gen.settled.Store(s.end)
 	}
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	for _, c := range done {
 		g := c.r.gen
 		g.settled.Store(c.end)
 		delete(f.claims, g)
 		f.sources[g.src.Name].committed(f, g, rec.At, c)
 	}
-	return nil
+	f.mu.Unlock()
+	return f.note()
 }

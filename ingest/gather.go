@@ -17,17 +17,17 @@ import (
 
 // reading is one file while it is read: what its lines belong to.
 type reading struct {
-	id            string // its source id
-	edge          string
-	path          string
-	device, inode uint64
-	sample        []byte      // the content's beginning, while decoding is nil
-	decoding      *decoding   // nil until the first line that is not blank
-	state         *lake.State // in which it was identified
-	isNew         bool
-	position      int64       // committed, as far as is known
-	report        *FileReport // of a batch
-	gen           *generation // of a follower
+	id       string // its source id
+	edge     string
+	path     string
+	key      inodeKey
+	sample   []byte      // the content's beginning, while decoding is nil
+	decoding *decoding   // nil until the first line that is not blank
+	state    *lake.State // in which it was identified
+	isNew    bool
+	position int64       // committed, as far as is known
+	report   *FileReport // of a batch
+	gen      *generation // of a follower
 
 	// lastTime is the time of the last committed line, Unix microseconds,
 	// where timed.
@@ -53,6 +53,10 @@ type gatherer struct {
 	// carry keeps what was read of files without a line so far from commit to
 	// commit, for a follower that does not read it again.
 	carry bool
+
+	// ended names files that were read to their end and go on no more, for the
+	// next commit.
+	ended []string
 
 	uncertain bool // whether the last commit stands; then nothing more is done
 
@@ -209,6 +213,7 @@ func (g *gatherer) drop() {
 	}
 	g.staging, g.workers, g.spans, g.order = nil, nil, map[string]*span{}, nil
 	g.lines, g.bytes, g.err = 0, 0, nil
+	g.ended = nil
 }
 
 // waits tells whether lines wait for a commit.
@@ -277,7 +282,7 @@ func (g *gatherer) commit() (done []committed, rec *lake.Record, err error) {
 		rng := lake.Range{
 			SourceID: id, Edge: s.r.edge, Name: s.r.path, Start: s.start, End: s.end,
 			Head: lake.PrintOf(s.head), Anchor: lake.PrintOf(s.last), HeadLines: lake.HeadLinesOf(s.head),
-			Device: s.r.device, Inode: s.r.inode, Total: lines[id], Days: days[id],
+			Device: s.r.key.device, Inode: s.r.key.inode, Born: s.r.key.born, Total: lines[id], Days: days[id], LastTime: times[s.r],
 		}
 		if rng.Lines() == 0 {
 			blank = append(blank, s)
@@ -295,6 +300,11 @@ func (g *gatherer) commit() (done []committed, rec *lake.Record, err error) {
 				return nil, fmt.Errorf("%s: was read by another process too: %w", c.r.path, lake.ErrConflict)
 			}
 		}
+		for _, id := range slices.Compact(slices.Sorted(slices.Values(g.ended))) {
+			if state.Sources[id] != nil || days[id] != nil {
+				draft.Ended = append(draft.Ended, id)
+			}
+		}
 		return draft, nil
 	})
 	if err != nil {
@@ -302,6 +312,7 @@ func (g *gatherer) commit() (done []committed, rec *lake.Record, err error) {
 		g.uncertain = errors.As(err, &u)
 		return nil, nil, err
 	}
+	g.ended = nil
 	for _, c := range done {
 		c.r.position, c.r.isNew = c.end, false
 		if last, ok := times[c.r]; ok {

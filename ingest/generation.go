@@ -38,6 +38,12 @@ type generation struct {
 	settled atomic.Int64 // the offset up to which nothing is left to commit
 	drained bool         // nothing more is to be read before stopping; the follower's lock's
 
+	// What the file was found to be, for those who look for gaps; the
+	// follower's lock's.
+	looked  bool   // it was found out
+	knownAs string // the known file that it is, or becomes; empty for none
+	whole   bool   // of a compressed file: read to its end, undamaged
+
 	// The rest is the goroutine's own.
 	handed  int64 // the end of what was handed on, or the position
 	limit   int64 // the size when the follower was told to stop
@@ -49,6 +55,7 @@ type generation struct {
 	mtime   time.Time
 	said    string
 	noTail  bool
+	ended   bool // it was said that the file was read to its end
 	waiting bool // for another generation, which reads what may be the same content
 }
 
@@ -138,6 +145,7 @@ func (g *generation) deliver(ctx context.Context, epoch int64, b block) error {
 		now := time.Now()
 		g.handed = end
 		g.changed = now
+		g.ended = false
 		g.follower.sources[g.src.Name].lastLine.Store(now.UnixNano())
 		return nil
 	case <-ctx.Done():
@@ -154,15 +162,17 @@ func (g *generation) identified(state *lake.State, who identity, sample []byte, 
 	g.waiting = false
 	head := sample[:min(len(sample), lake.HeadBytes)]
 	r := &reading{
-		edge: g.src.Name, path: g.name(), device: g.key.device, inode: g.key.inode,
+		edge: g.src.Name, path: g.name(), key: g.key,
 		state: state, position: who.position(), gen: g, sample: sample,
 	}
 	switch who.standing {
 	case earlierState:
+		g.foundOut("")
 		g.say("the file is an earlier state of a log that was read further: nothing of it is read")
 		return false, nil
 	case knownFile:
 		r.id = who.source.ID
+		g.foundOut(r.id)
 		more := g.how != plain || size > r.position
 		if !f.take(r.id, g, more) {
 			g.waiting = more
@@ -175,6 +185,7 @@ func (g *generation) identified(state *lake.State, who identity, sample []byte, 
 			return false, nil
 		}
 		r.id, r.isNew = id, true
+		g.foundOut(id)
 	}
 	// A commit between the look at the state and the taking may have changed
 	// what the file is.
@@ -192,6 +203,22 @@ func (g *generation) identified(state *lake.State, who identity, sample []byte, 
 	return true, nil
 }
 
+// foundOut notes what the file is.
+func (g *generation) foundOut(id string) {
+	g.follower.mu.Lock()
+	defer g.follower.mu.Unlock()
+	g.looked, g.knownAs = true, id
+}
+
+// end says that the file was rotated away and read to its end.
+func (g *generation) end() {
+	if g.ended || g.r == nil {
+		return
+	}
+	g.ended = true
+	g.follower.noteSoon(findings{ended: []string{g.r.id}})
+}
+
 // begin identifies a plain file and stands ready to read on.
 func (g *generation) begin() (bool, error) {
 	for {
@@ -204,6 +231,7 @@ func (g *generation) begin() (bool, error) {
 			return false, err
 		}
 		if !bytes.Contains(sample, []byte{'\n'}) && len(sample) < sampleBytes {
+			g.foundOut("")
 			return false, nil // not yet a line to know it by
 		}
 		state, err := g.follower.opts.Lake.State()
@@ -282,6 +310,9 @@ func (g *generation) readPlain(ctx context.Context) (done bool, err error) {
 		}
 		if f.isStopping() {
 			if g.settles(ctx) {
+				if !f.current(g) {
+					g.end()
+				}
 				return true, nil
 			}
 			continue
@@ -295,6 +326,7 @@ func (g *generation) readPlain(ctx context.Context) (done bool, err error) {
 			if n := g.lines.pending(); n > 0 {
 				g.say("a rotated file ends in a line without its end, which was not read", "offset", g.lines.off, "bytes", n)
 			}
+			g.end()
 			return true, nil
 		}
 		if g.was && g.lines.pending() == 0 && g.tailable() {
@@ -381,7 +413,11 @@ func (g *generation) intact() (bool, error) {
 func (g *generation) truncated(ctx context.Context, epoch int64) error {
 	f := g.follower
 	f.sources[g.src.Name].truncations.Add(1)
-	f.opts.Log.Error("a log was truncated or overwritten while it was followed: lines that were written after the last reading are lost; rotate by renaming, without copytruncate",
+	f.mu.Lock()
+	f.cut[g.r.id] = true
+	g.looked, g.knownAs = false, ""
+	f.mu.Unlock()
+	f.opts.Log.Error("a log was truncated or overwritten while it was followed: lines that were written after the last reading are lost, unless a copy has them; rotate by renaming, without copytruncate",
 		"source", g.src.Name, "path", g.name(), "offset", g.handed)
 	for ctx.Err() == nil && g.epoch.Load() == epoch && g.settled.Load() < g.handed {
 		select {
@@ -427,6 +463,9 @@ func (g *generation) finished(settled bool) bool {
 		quiet = min(quiet, now.Sub(g.changed))
 	}
 	t := g.follower.timing
+	if !current && quiet > t.grace {
+		g.end()
+	}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok && st.Nlink == 0 {
 		return quiet > max(t.grace, t.keepGone)
 	}
@@ -451,6 +490,7 @@ func (g *generation) readPacked(ctx context.Context) (done bool, err error) {
 	}
 	defer o.closeStream()
 	if o.who.standing == earlierState || len(o.head) == 0 {
+		g.foundOut("")
 		g.damage(o)
 		return true, nil
 	}
@@ -499,6 +539,12 @@ func (g *generation) readPacked(ctx context.Context) (done bool, err error) {
 		}
 		g.wait(ctx, f.timing.poll)
 	}
+	if o.stream.damage == nil {
+		f.mu.Lock()
+		g.whole = true
+		f.mu.Unlock()
+		g.end()
+	}
 	return true, nil
 }
 
@@ -522,8 +568,11 @@ func (g *generation) damage(o *opened) {
 	}
 }
 
-func closedAs(fi os.FileInfo) closedFile {
-	c := closedFile{size: fi.Size(), mtime: fi.ModTime().UnixNano()}
+// is tells whether the file is as it was when it was closed.
+func (c closedFile) is(fi os.FileInfo) bool { return c == closedAs(fi, c.id, c.path) }
+
+func closedAs(fi os.FileInfo, id, path string) closedFile {
+	c := closedFile{size: fi.Size(), mtime: fi.ModTime().UnixNano(), id: id, path: path}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
 		c.ctime = st.Ctim.Nano()
 	}

@@ -9,9 +9,11 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
 
 	"pixledger/schemas/lake"
 )
@@ -59,12 +61,40 @@ func checkRegular(path string, fi os.FileInfo) error {
 	return fmt.Errorf("%s: is a %s; allowed: a log file (plain, .gz or .zst)", path, kind)
 }
 
-// inode gives a file's device and inode: a hint, never its identity.
-func inode(fi os.FileInfo) (device, ino uint64) {
+// inodeKey tells open files apart. It is no identity: an inode is used again
+// once its file is gone and closed.
+type inodeKey struct {
+	device, inode uint64
+	born          int64 // Unix nanoseconds; 0 where the file system does not say
+}
+
+// keyOf gives the key of an open file.
+func keyOf(f *os.File, fi os.FileInfo) inodeKey {
+	k := keyOfInfo(fi)
+	k.born = born(int(f.Fd()), "", unix.AT_EMPTY_PATH)
+	return k
+}
+
+// keyAt gives the key of the file at a path, whose links are followed.
+func keyAt(path string, fi os.FileInfo) inodeKey {
+	k := keyOfInfo(fi)
+	k.born = born(unix.AT_FDCWD, path, 0)
+	return k
+}
+
+func keyOfInfo(fi os.FileInfo) inodeKey {
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-		return uint64(st.Dev), st.Ino //nolint:unconvert // Dev is narrower on some platforms
+		return inodeKey{device: uint64(st.Dev), inode: st.Ino} //nolint:unconvert // Dev is narrower on some platforms
 	}
-	return 0, 0
+	return inodeKey{}
+}
+
+func born(dir int, path string, flags int) int64 {
+	var st unix.Statx_t
+	if err := unix.Statx(dir, path, flags, unix.STATX_BTIME, &st); err != nil || st.Mask&unix.STATX_BTIME == 0 {
+		return 0
+	}
+	return st.Btime.Sec*int64(time.Second) + int64(st.Btime.Nsec)
 }
 
 // compression is how a file's bytes are packed.

@@ -53,6 +53,13 @@ func (s *Source) isRotated(log, path string) bool {
 	return rotatedName(filepath.Base(log)).MatchString(filepath.Base(path))
 }
 
+// isRotatedFile tells whether the path is a rotated file of any of the source's
+// logs.
+func (s *Source) isRotatedFile(path string) bool {
+	logs, err := s.paths()
+	return err == nil && !s.isLog(path) && slices.ContainsFunc(logs, func(log string) bool { return s.isRotated(log, path) })
+}
+
 func (s *Source) rotatedGlob(log string) string {
 	if filepath.IsAbs(s.Rotated) {
 		return s.Rotated
@@ -151,14 +158,8 @@ func sourceOf(sources []Source, path string) *Source {
 		}
 	}
 	for i := range sources {
-		logs, err := sources[i].paths()
-		if err != nil {
-			continue
-		}
-		for _, log := range logs {
-			if sources[i].isRotated(log, path) {
-				return &sources[i]
-			}
+		if sources[i].isRotatedFile(path) {
+			return &sources[i]
 		}
 	}
 	return nil

@@ -100,6 +100,9 @@ type Draft struct {
 	Add     []Staged
 	Replace map[string][]Staged // by folder; each with at least one file
 	Ranges  []Range
+	Ended   []string
+	Gaps    []Gap
+	Healed  []string
 	Notes   map[string]string
 }
 
@@ -220,7 +223,7 @@ func (s *Staging) check(f Staged) error {
 func (l *Lake) record(s *Staging, state *State, d *Draft) (*Record, error) {
 	r := &Record{
 		Version: Version, Seq: state.Seq + 1, Previous: state.Head, Kind: d.Kind, At: d.At.UTC(),
-		Ranges: d.Ranges, Notes: d.Notes,
+		Ranges: d.Ranges, Ended: d.Ended, Gaps: d.Gaps, Healed: d.Healed, Notes: d.Notes,
 	}
 	n := 0
 	final := func(f Staged) File {

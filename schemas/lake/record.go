@@ -28,6 +28,9 @@ type Record struct {
 	Add      []File    `json:"add,omitempty"`             // files added to their folders
 	Replace  []Folder  `json:"replace,omitempty"`         // folders whose whole content is exchanged
 	Ranges   []Range   `json:"ranges,omitempty"`          // what was read of which file
+	Ended    []string  `json:"ended,omitempty"`           // files, by source id, that were rotated away and read to their end
+	Gaps     []Gap     `json:"gaps,omitempty"`            // losses that were detected
+	Healed   []string  `json:"healed,omitempty"`          // gaps, by id, whose file has turned up with nothing left to read
 	// Notes are facts of the commit's kind, for people and for later runs of
 	// the same job: never needed to read the lake.
 	Notes map[string]string `json:"notes,omitempty"`
@@ -75,9 +78,15 @@ type Range struct {
 	// HeadLines are short hashes of the beginning up to each of its line ends,
 	// so that a copy of the file made when it was shorter than Head is known.
 	HeadLines []string `json:"head_lines,omitempty"`
-	// Device and Inode are hints for following on; identity is content.
+	// Device, Inode and Born (when the inode was made, Unix nanoseconds; 0 where
+	// the file system does not say) tell what has become of a file that is
+	// missed; identity is content.
 	Device uint64 `json:"device,omitempty"`
 	Inode  uint64 `json:"inode,omitempty"`
+	Born   int64  `json:"born,omitempty"`
+	// LastTime is the time of the range's last line that has one, Unix
+	// microseconds; 0 where none has.
+	LastTime int64 `json:"last_time,omitempty"`
 	// Total is the number of lines of the range, counted as they were read:
 	// what the account must add up to. Blank and header lines are none.
 	Total int64 `json:"lines"`

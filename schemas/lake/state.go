@@ -25,6 +25,7 @@ type State struct {
 	Head    string             `json:"head"` // SHA-256 of record Seq's bytes
 	Files   map[string]File    `json:"files"`
 	Sources map[string]*Source `json:"sources"`
+	Gaps    map[string]*Gap    `json:"gaps,omitempty"` // by id, healed ones too
 	// Latest is the newest record of each kind, without its files and ranges.
 	Latest map[string]Mark `json:"latest"`
 }
@@ -48,18 +49,28 @@ type Source struct {
 	HeadLines []string           `json:"head_lines,omitempty"`
 	Device    uint64             `json:"device,omitempty"`
 	Inode     uint64             `json:"inode,omitempty"`
+	Born      int64              `json:"born,omitempty"`
 	Days      map[string]*Counts `json:"days"`
-	First     time.Time          `json:"first"` // its first and last commit
-	Last      time.Time          `json:"last"`
+	// LastTime is the time of the last line that has one, Unix microseconds; 0
+	// where none has.
+	LastTime int64 `json:"last_time,omitempty"`
+	// Ended says that the file was rotated away and read to its end: nobody
+	// misses it when it is gone.
+	Ended bool      `json:"ended,omitempty"`
+	First time.Time `json:"first"` // its first and last commit
+	Last  time.Time `json:"last"`
 }
 
 func emptyState() *State {
-	return &State{Files: map[string]File{}, Sources: map[string]*Source{}, Latest: map[string]Mark{}}
+	return &State{Files: map[string]File{}, Sources: map[string]*Source{}, Latest: map[string]Mark{}, Gaps: map[string]*Gap{}}
 }
 
 // clone copies what fold changes: the maps, and not what stands in them.
 func (s *State) clone() *State {
-	return &State{Seq: s.Seq, Head: s.Head, Files: maps.Clone(s.Files), Sources: maps.Clone(s.Sources), Latest: maps.Clone(s.Latest)}
+	return &State{
+		Seq: s.Seq, Head: s.Head, Files: maps.Clone(s.Files), Sources: maps.Clone(s.Sources),
+		Latest: maps.Clone(s.Latest), Gaps: maps.Clone(s.Gaps),
+	}
 }
 
 // fold applies a record; sum is the hash of its bytes.
@@ -95,13 +106,63 @@ func (s *State) fold(r *Record, sum string) error {
 		}
 		src.Edge, src.Name, src.Position = g.Edge, g.Name, g.End
 		src.Head, src.Anchor, src.HeadLines = g.Head, g.Anchor, g.HeadLines
-		src.Device, src.Inode = g.Device, g.Inode
+		src.Device, src.Inode, src.Born = g.Device, g.Inode, g.Born
 		src.Days, src.Last = AddDays(src.Days, g.Days), r.At
+		src.Ended = false
+		if g.LastTime != 0 {
+			src.LastTime = g.LastTime
+		}
 		s.Sources[g.SourceID] = src
+		for id, gap := range s.Gaps {
+			if gap.Open() && gap.SourceID == g.SourceID && gap.Position == g.Start {
+				s.heal(id, r.At)
+			}
+		}
+	}
+	for _, id := range r.Ended {
+		src := s.Sources[id]
+		if src == nil {
+			return fmt.Errorf("commit %d ends %s, which is not known", r.Seq, id)
+		}
+		ended := *src
+		ended.Ended = true
+		s.Sources[id] = &ended
+	}
+	for _, gap := range r.Gaps {
+		s.Gaps[gap.ID] = &gap
+	}
+	for _, id := range r.Healed {
+		s.heal(id, r.At)
 	}
 	s.Seq, s.Head = r.Seq, sum
 	s.Latest[r.Kind] = Mark{Seq: r.Seq, At: r.At, Notes: r.Notes}
 	return nil
+}
+
+// heal closes a gap, if there is one of that id.
+func (s *State) heal(id string, at time.Time) {
+	if gap := s.Gaps[id]; gap != nil {
+		healed := *gap
+		healed.Healed = at
+		s.Gaps[id] = &healed
+	}
+}
+
+// OpenGaps lists the gaps that nothing has healed, the oldest first.
+func (s *State) OpenGaps() []Gap {
+	var out []Gap
+	for _, g := range s.Gaps {
+		if g.Open() {
+			out = append(out, *g)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if !out[i].To.Equal(out[j].To) {
+			return out[i].To.Before(out[j].To)
+		}
+		return out[i].ID < out[j].ID
+	})
+	return out
 }
 
 func cloneDays(days map[string]*Counts) map[string]*Counts { return AddDays(nil, days) }

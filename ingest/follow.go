@@ -76,7 +76,8 @@ type follower struct {
 	cut      map[string]bool
 	missing  map[string]map[string]time.Time
 	findings findings
-	waiting  string // why nothing can be committed now; empty when it can
+	silent   map[string]bool // gaps of silent days that were said
+	waiting  string          // why nothing can be committed now; empty when it can
 }
 
 // slot is one path of a source.
@@ -116,7 +117,7 @@ func newFollower(opts Options, t timing) *follower {
 		opts: opts, timing: t, in: make(chan delivery), flush: make(chan struct{}, 1), gather: newGatherer(opts),
 		open: map[inodeKey]*generation{}, closed: map[inodeKey]closedFile{}, owners: map[string]*generation{},
 		claims: map[*generation][]byte{}, wanted: map[string]bool{}, slots: map[string]*slot{}, sources: map[string]*sourceStats{},
-		cut: map[string]bool{}, missing: map[string]map[string]time.Time{},
+		cut: map[string]bool{}, missing: map[string]map[string]time.Time{}, silent: map[string]bool{},
 	}
 	f.gather.carry = true
 	for i := range opts.Sources {

@@ -75,7 +75,7 @@ func note(opts Options, f findings) ([]lake.Gap, error) {
 	}
 	for _, g := range noted.gaps {
 		opts.Log.Error("lines of a log may be lost: "+gapText(g.Reason)+"; give the file to `pixledger ingest` should it turn up",
-			"gap", g.ID, "source", g.Source, "path", g.Path, "reason", g.Reason, "read_to", g.Position, "from", g.From, "to", g.To)
+			"gap", g.ID, "source", g.Source, "path", g.Path, "reason", g.Reason, "read_to", g.Position, "since", g.From)
 	}
 	for _, id := range noted.healed {
 		opts.Log.Info("a log that was missed has turned up, and all of it is read", "gap", id)
@@ -249,7 +249,18 @@ func (f *follower) judge(src *Source) error {
 	}
 	f.mu.Lock()
 	f.missing[src.Name] = missing
+	var silent []lake.Gap
+	for _, g := range SilentGaps(state, []Source{*src}, f.opts.Now()) {
+		if !f.silent[g.ID] {
+			f.silent[g.ID] = true
+			silent = append(silent, g)
+		}
+	}
 	f.mu.Unlock()
+	for _, g := range silent {
+		f.opts.Log.Error("a source that was busy on each of the seven days before gave no line for a day: see whether the edge served",
+			"gap", g.ID, "source", g.Source, "path", g.Path, "reason", g.Reason, "day", g.Days()[0])
+	}
 	if !out.empty() {
 		f.noteSoon(out)
 	}

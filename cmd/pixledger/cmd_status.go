@@ -7,11 +7,13 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"pixledger/ingest"
 	"pixledger/report"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
@@ -25,6 +27,7 @@ type statusReport struct {
 	Last     *time.Time     `json:"last_commit"`
 	Daemon   *daemonStatus  `json:"daemon"`
 	Sources  []sourceStatus `json:"sources"`
+	Gaps     []gapStatus    `json:"gaps"`
 	Jobs     []jobStatus    `json:"jobs"`
 	Datasets []datasetSize  `json:"datasets"`
 	Warnings []warning      `json:"warnings"`
@@ -46,6 +49,20 @@ type sourceStatus struct {
 	NotCounted int64      `json:"not_counted"`
 	Ignored    int64      `json:"ignored"`
 	LastCommit *time.Time `json:"last_commit"`
+}
+
+// gapStatus is a loss of lines that was detected and not mended.
+type gapStatus struct {
+	ID     string    `json:"id"`
+	Source string    `json:"source"`
+	Reason string    `json:"reason"`
+	Days   []string  `json:"days"` // UTC
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to"`
+	Path   string    `json:"path"`
+	Offset int64     `json:"offset"` // up to which the file was read
+	// Blocks says that it will keep the days that it touches from being closed.
+	Blocks bool `json:"blocks"`
 }
 
 type jobStatus struct {
@@ -144,6 +161,13 @@ func (r *statusReport) rows() [][]string {
 		add("source", s.Name, "ignored", s.Ignored)
 		add("source", s.Name, "last_commit", s.LastCommit)
 	}
+	for _, g := range r.Gaps {
+		add("gap", g.ID, "source", g.Source)
+		add("gap", g.ID, "reason", g.Reason)
+		add("gap", g.ID, "days", daysText(g.Days))
+		add("gap", g.ID, "path", g.Path)
+		add("gap", g.ID, "offset", g.Offset)
+	}
 	for _, j := range r.Jobs {
 		add("job", j.Name, "schedule", j.Schedule)
 		add("job", j.Name, "last_due", j.LastDue)
@@ -176,7 +200,7 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &statusReport{Now: a.now(), Lake: cfg.Lake, Commits: state.Seq, Sources: []sourceStatus{}, Jobs: []jobStatus{}, Warnings: []warning{}}
+	r := &statusReport{Now: a.now(), Lake: cfg.Lake, Commits: state.Seq, Sources: []sourceStatus{}, Gaps: []gapStatus{}, Jobs: []jobStatus{}, Warnings: []warning{}}
 	for _, m := range state.Latest {
 		if r.Last == nil || m.At.After(*r.Last) {
 			r.Last = &m.At
@@ -191,6 +215,7 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 		}
 	}
 	r.sources(cfg, state, running)
+	r.gaps(cfg, state)
 	if r.Daemon != nil {
 		if n.Waiting != "" {
 			r.warn(n.Waiting, "make room on the lake's disk; the daemon goes on by itself")
@@ -233,7 +258,7 @@ func (r *statusReport) troubles(list []sourceTrouble) {
 		}
 		if t.Truncations > 0 && !truncated[t.Source] {
 			truncated[t.Source] = true
-			r.warn(fmt.Sprintf("source %s: cut short while it was followed, %s since the daemon's start: lines not yet read may be gone", t.Source, count(int(t.Truncations), "time")),
+			r.warn(fmt.Sprintf("source %s: cut short while it was followed, %s since the daemon's start: lines not yet read may be gone, unless a copy has them", t.Source, count(int(t.Truncations), "time")),
 				"rotate by renaming (logrotate with create and without copytruncate)")
 		}
 	}
@@ -263,6 +288,41 @@ func (r *statusReport) sources(cfg *Config, state *lake.State, running bool) {
 		s.fill(accounts[name])
 		r.Sources = append(r.Sources, s)
 	}
+}
+
+// gaps lists what was lost.
+func (r *statusReport) gaps(cfg *Config, state *lake.State) {
+	warnOnly := map[string]bool{}
+	for _, s := range cfg.Sources {
+		warnOnly[s.Name] = s.Silence == SilenceWarn
+	}
+	for _, g := range ingest.Gaps(state, ingestSources(cfg), r.Now) {
+		s := gapStatus{
+			ID: g.ID, Source: g.Source, Reason: string(g.Reason), Days: g.Days(), From: g.From, To: g.To, Path: g.Path, Offset: g.Position,
+			Blocks: g.Reason != lake.GapSilent || !warnOnly[g.Source],
+		}
+		r.Gaps = append(r.Gaps, s)
+		days := daysText(s.Days)
+		switch g.Reason {
+		case lake.GapSilent:
+			r.warn(fmt.Sprintf("gap %s: source %s gave no line on %s, and at least 100 on each of the seven days before", g.ID, g.Source, days),
+				"see whether the edge served that day; `pixledger ingest FILE` reads a log that was kept elsewhere, and the gap is gone")
+		case lake.GapTruncated:
+			r.warn(fmt.Sprintf("gap %s: source %s: %s was cut after byte %d was read: lines of %s may be lost", g.ID, g.Source, g.Path, g.Position, days),
+				"give the copy, if there is one, to `pixledger ingest`; rotate by renaming (logrotate with create and without copytruncate)")
+		default:
+			r.warn(fmt.Sprintf("gap %s: source %s: %s is %s, read to byte %d: lines of %s may be lost", g.ID, g.Source, g.Path, goneText(g.Reason), g.Position, days),
+				"give the file to `pixledger ingest` should it turn up (a backup, another disk); keep rotated logs for longer than the daemon may be down")
+		}
+	}
+}
+
+// goneText is a reason as a state of the log.
+func goneText(r lake.GapReason) string {
+	if r == lake.GapLost {
+		return "not among the rotated files"
+	}
+	return "gone"
 }
 
 func (s *sourceStatus) fill(e *edgeAccount) {
@@ -311,6 +371,12 @@ func (r *statusReport) print(w io.Writer) error {
 	for _, s := range r.Sources {
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", s.Name, s.LagBytes, s.Files, s.Lines, s.Events, s.Rejects, s.NotCounted, s.Ignored, stamp(s.LastCommit))
 	}
+	if len(r.Gaps) > 0 {
+		fmt.Fprintln(t, "\ngap\tsource\treason\tdays\tlog\tread to byte")
+	}
+	for _, g := range r.Gaps {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\n", g.ID, g.Source, g.Reason, daysText(g.Days), g.Path, g.Offset)
+	}
 	fmt.Fprintln(t, "\njob\tschedule\tlast run\tnext run\tresult")
 	for _, j := range r.Jobs {
 		result := "ok"
@@ -328,6 +394,14 @@ func (r *statusReport) print(w io.Writer) error {
 	}
 	err := t.Flush()
 	return errors.Join(err, printWarnings(w, r.Warnings))
+}
+
+// daysText is a list of days in a row for people.
+func daysText(days []string) string {
+	if len(days) < 2 {
+		return strings.Join(days, "")
+	}
+	return days[0] + " to " + days[len(days)-1]
 }
 
 func printWarnings(w io.Writer, list []warning) error {

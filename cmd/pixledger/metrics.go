@@ -9,6 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"pixledger/ingest"
+	"pixledger/schemas/lake"
 )
 
 // metrics are what the daemon tells Prometheus. Names follow its conventions:
@@ -59,11 +62,12 @@ var (
 	descLines  = prometheus.NewDesc("pixledger_lines_total", "Lines committed, by source and what became of them.", []string{"source", "outcome"}, nil)
 	descLag    = prometheus.NewDesc("pixledger_source_lag_bytes", "Bytes of a source's logs that are not committed.", []string{"source"}, nil)
 	descCut    = prometheus.NewDesc("pixledger_source_truncations_total", "Files of a source that were cut short while they were followed.", []string{"source"}, nil)
+	descGaps   = prometheus.NewDesc("pixledger_source_gaps", "Losses of lines of a source that were detected and not mended, by reason.", []string{"source", "reason"}, nil)
 	descValid  = prometheus.NewDesc("pixledger_catalog_valid", "1 when the catalog's file is the one in force, 0 when it was refused.", nil, nil)
 )
 
 func (c *lakeCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descCommit, descLines, descLag, descCut, descValid} {
+	for _, d := range []*prometheus.Desc{descCommit, descLines, descLag, descCut, descGaps, descValid} {
 		ch <- d
 	}
 }
@@ -83,6 +87,18 @@ func (c *lakeCollector) Collect(ch chan<- prometheus.Metric) {
 	for edge, n := range accountByEdge(state) {
 		for outcome, v := range n.outcomes() {
 			ch <- prometheus.MustNewConstMetric(descLines, prometheus.CounterValue, float64(v), edge, outcome)
+		}
+	}
+	gaps := map[string]map[lake.GapReason]int{}
+	for _, g := range ingest.Gaps(state, ingestSources(c.d.cfg), c.d.app.now()) {
+		if gaps[g.Source] == nil {
+			gaps[g.Source] = map[lake.GapReason]int{}
+		}
+		gaps[g.Source][g.Reason]++
+	}
+	for _, s := range c.d.cfg.Sources { // zeros too, so that an alert has something to rise from
+		for _, reason := range lake.GapReasons {
+			ch <- prometheus.MustNewConstMetric(descGaps, prometheus.GaugeValue, float64(gaps[s.Name][reason]), s.Name, string(reason))
 		}
 	}
 	seen := map[string]bool{} // lag and truncations are the source's, and stand beside each of its paths

@@ -312,7 +312,11 @@ func (l *Lake) apply(r *Record) error {
 	dirty := map[string]bool{}
 	for _, f := range r.Add {
 		to := l.Path(f.Path)
-		if exists(to) || !exists(l.Path(path.Join(stagingDir, r.Staging, f.Staged))) {
+		move, err := toMove(l.Path(path.Join(stagingDir, r.Staging, f.Staged)), to)
+		if err != nil {
+			return fmt.Errorf("finish commit %d: %w", r.Seq, err)
+		}
+		if !move {
 			dirty[path.Dir(f.Path)] = true
 			continue
 		}
@@ -346,12 +350,9 @@ func (l *Lake) apply(r *Record) error {
 // reader by glob sees the old files or the new ones and never both.
 func (l *Lake) exchange(r *Record, f Folder) error {
 	live := l.Path(f.Path)
-	if exists(l.Path(f.Files[0].Path)) {
-		return nil
-	}
 	staged := l.Path(path.Join(stagingDir, r.Staging, f.Path))
-	if !exists(staged) {
-		return nil
+	if move, err := toMove(staged, l.Path(f.Files[0].Path)); err != nil || !move {
+		return err
 	}
 	if !exists(live) {
 		if err := makeFolder(l, path.Dir(f.Path)); err != nil {
@@ -447,6 +448,23 @@ func (l *Lake) checkGap(seq int64) error {
 	return nil
 }
 
+// toMove tells whether a staged file or folder has still to be moved: it is
+// there, and what it becomes is not. A failure to look is an error and no
+// answer: a file that is taken for moved is deleted with its staging folder.
+func toMove(staged, final string) (bool, error) {
+	_, err := os.Lstat(final)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	_, err = os.Lstat(staged)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// exists tells whether something is at the path. Where that can't be told, it
+// may be: for callers that go on by using it, and fail then.
 func exists(p string) bool {
 	_, err := os.Lstat(p)
 	return !errors.Is(err, fs.ErrNotExist)

@@ -1,0 +1,39 @@
+package lake
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// A file whose place can't be looked at, as when a disk fails once, is neither
+// moved nor taken for moved: then it would go with its staging folder. That
+// the program keeps to it is seen by the strace scenario of cmd/soak.
+func TestFailureToLookIsNoAnswer(t *testing.T) {
+	dir := t.TempDir()
+	there, missing := filepath.Join(dir, "there"), filepath.Join(dir, "missing")
+	if err := os.WriteFile(there, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loop := filepath.Join(dir, "loop") // every look below it fails, and not with "not found"
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	unseen := filepath.Join(loop, "file")
+	for _, c := range []struct {
+		staged, final string
+		move, fails   bool
+	}{
+		{there, missing, true, false},
+		{there, there, false, false},
+		{missing, missing, false, false},
+		{missing, there, false, false},
+		{there, unseen, false, true},
+		{unseen, missing, false, true},
+	} {
+		move, err := toMove(c.staged, c.final)
+		if move != c.move || (err != nil) != c.fails {
+			t.Errorf("%s to %s: %v %v", c.staged, c.final, move, err)
+		}
+	}
+}

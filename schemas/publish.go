@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // PublishFile writes a file so that a reader, and a crash at any instant,
@@ -11,7 +12,7 @@ import (
 // beside it is written and synced, renamed over it, and the folder synced.
 func PublishFile(path string, mode os.FileMode, content []byte) (err error) {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp*")
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+temporary+"*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -38,6 +39,16 @@ func PublishFile(path string, mode os.FileMode, content []byte) (err error) {
 		return fmt.Errorf("publish %s: %w", path, err)
 	}
 	return SyncDir(dir)
+}
+
+// temporary marks the files that PublishFile writes before they have their name.
+const temporary = ".tmp"
+
+// IsTemporary tells whether a file's name is one that PublishFile gives until
+// the file is whole. A process that is killed leaves such a file.
+func IsTemporary(name string) bool {
+	at := strings.LastIndex(name, temporary)
+	return strings.HasPrefix(name, ".") && at > 0 && strings.Trim(name[at+len(temporary):], "0123456789") == ""
 }
 
 // SyncDir makes the names in a folder durable.

@@ -138,8 +138,16 @@ func create(root string, now time.Time) (*Lake, error) {
 	if again, err := Open(root); err == nil { // another process was first
 		return again, nil
 	}
+	// Who was killed in creating it may have left half a file: under the lock
+	// these are nobody's.
+	if err := removeTemporary(l.Path(stateDir)); err != nil {
+		return nil, fmt.Errorf("create the lake: %w", err)
+	}
 	for _, d := range schemas.Datasets {
 		for _, folder := range SeedFolders(d) {
+			if err := removeTemporary(l.Path(folder)); err != nil {
+				return nil, fmt.Errorf("create the lake: %w", err)
+			}
 			if err := writeSeed(l, d, folder); err != nil {
 				return nil, fmt.Errorf("create the lake: %w", err)
 			}
@@ -153,6 +161,23 @@ func create(root string, now time.Time) (*Lake, error) {
 		return nil, fmt.Errorf("create the lake: %w", err)
 	}
 	return l, nil
+}
+
+// removeTemporary removes what publishing a file in the folder has left.
+func removeTemporary(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if !schemas.IsTemporary(e.Name()) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func isDataset(name string) bool {

@@ -18,7 +18,13 @@ func (l *Lake) lockPublish() (unlock func(), err error) {
 	if err := f.Lock(); err != nil {
 		return nil, fmt.Errorf("lock the lake: %w", err)
 	}
-	return func() { _ = f.Close() }, nil
+	return func() {
+		// One that fails to be given back is kept by its descriptor, and the
+		// next to wait for it would be this process: it is tried again.
+		if f.Close() != nil {
+			_ = f.Close()
+		}
+	}, nil
 }
 
 // HeldError says that another process holds a lock.

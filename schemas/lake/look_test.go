@@ -37,3 +37,26 @@ func TestFailureToLookIsNoAnswer(t *testing.T) {
 		}
 	}
 }
+
+// Who is killed while it creates a lake leaves nothing in it for ever.
+func TestHalfCreatedLake(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "lake")
+	left := []string{"_state/.lake.json.tmp3241337261", "events/type=click/date=1970-01-01/.empty.parquet.tmp17"}
+	for _, p := range left {
+		p = filepath.Join(root, p)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := OpenOrCreate(root, testTime); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range left {
+		if exists(filepath.Join(root, p)) {
+			t.Errorf("%s is there", p)
+		}
+	}
+}

@@ -31,8 +31,8 @@ type logWriter struct {
 	mu        sync.Mutex
 	r         *rand.Rand
 	file      *os.File
-	number    int            // of the file, in written
-	rotations int            //
+	number    int // of the file, in written
+	rotations int
 	numbers   map[string]int // the rotated files that are there, by path
 	writing   time.Duration  // between chunks
 	chunk     int            // lines at most in each
@@ -61,6 +61,10 @@ func (l *logWriter) create() error {
 // run writes until the context ends, and rotates about so often; 0: only when
 // it is told to.
 func (l *logWriter) run(ctx context.Context, rotate time.Duration) error {
+	// Numbers of its own: others may have the log rotated meanwhile.
+	l.mu.Lock()
+	r := rand.New(rand.NewPCG(l.r.Uint64(), 0))
+	l.mu.Unlock()
 	next := time.Now().Add(rotate)
 	for pause(ctx, l.writing) {
 		if err := l.write(); err != nil {
@@ -72,7 +76,7 @@ func (l *logWriter) run(ctx context.Context, rotate time.Duration) error {
 		if err := l.rotate(); err != nil {
 			return err
 		}
-		next = time.Now().Add(rotate/2 + between(l.r, 0, rotate))
+		next = time.Now().Add(rotate/2 + between(r, 0, rotate))
 	}
 	return nil
 }

@@ -240,6 +240,7 @@ func (x *straced) one(ctx context.Context, f fault) {
 func sensible(s said) error {
 	switch {
 	case s.killed, s.code == 0:
+	case s.code == 127 && strings.Contains(s.stderr, "shared libraries"): // before the program began
 	case s.code != 1:
 		return fmt.Errorf("exit %d: %s", s.code, last(s.stderr))
 	case strings.TrimSpace(s.stderr) == "":

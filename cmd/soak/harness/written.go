@@ -63,11 +63,17 @@ func (w *written) day(i int8) string {
 // next makes the next line of a file and takes it down. The caller writes it
 // there, whole, before any other line of the file.
 func (w *written) next(file int, r *rand.Rand) []byte {
+	return w.nextOf(pick(r, w.hostile), file, r)
+}
+
+// id is the id of a line by its number.
+func (w *written) id(n int) string { return fmt.Sprintf("%s%016x", w.prefix, n) }
+
+func (w *written) nextOf(k uint8, file int, r *rand.Rand) []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	k := pick(r, w.hostile)
 	n, f := len(w.lines), w.files[file]
-	id := w.prefix + fmt.Sprintf("%016x", n)
+	id := w.id(n)
 	at := time.Now().UTC()
 	if r.IntN(4) == 0 { // so that commits have files of several days
 		at = at.Add(-time.Duration(r.Int64N(int64(20 * time.Hour))))

@@ -128,7 +128,11 @@ func Print(w io.Writer, results []Result) error {
 	fmt.Fprintln(t, "| scenario\t| seed\t| volume\t| lost\t| doubled\t| duration\t|")
 	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|")
 	for _, r := range results {
-		fmt.Fprintf(t, "| %s\t| %d\t| %s\t| %d\t| %d\t| %s\t|\n", r.Scenario, r.Seed, r.Volume, r.Lost, r.Doubled, r.Duration.Round(time.Second))
+		lost, doubled := fmt.Sprint(r.Lost), fmt.Sprint(r.Doubled)
+		if r.Err != nil { // it may have kept the comparison from its end
+			lost, doubled = lost+"?", doubled+"?"
+		}
+		fmt.Fprintf(t, "| %s\t| %d\t| %s\t| %s\t| %s\t| %s\t|\n", r.Scenario, r.Seed, r.Volume, lost, doubled, r.Duration.Round(time.Second))
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -196,25 +196,30 @@ func caughtUp(ctx context.Context, d *daemon, w *written) error {
 		if err := d.ended(); err != nil {
 			return false, err
 		}
-		l, err := lake.Open(d.lakeDir())
-		if errors.Is(err, lake.ErrNoLake) {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		s, err := l.State()
-		if err != nil {
-			return false, err
-		}
-		left = w.behind(s)
-		return left <= 0, nil
+		var err error
+		left, err = w.leftOf(d.program)
+		return err == nil && left <= 0, err
 	})
 	if err != nil && ctx.Err() == nil {
 		// What is missing then is told line by line.
 		return fmt.Errorf("%w: %d bytes were not read; it said: %s", err, left, last(d.out.String()))
 	}
 	return err
+}
+
+// leftOf gives how many bytes that were written the lake has not.
+func (w *written) leftOf(p *program) (int64, error) {
+	state := &lake.State{}
+	l, err := lake.Open(p.lakeDir())
+	if err == nil {
+		state, err = l.State()
+	} else if errors.Is(err, lake.ErrNoLake) {
+		err = nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return w.behind(state), nil
 }
 
 // besides runs the batch beside the daemon, on all the sources or on some

@@ -201,9 +201,10 @@ func last(text string) string {
 // is kept in one text, over all its lives.
 type daemon struct {
 	*program
-	cmd  *exec.Cmd
-	exit chan error
-	out  lockedText
+	before []string // a command that runs it, such as strace with its options
+	cmd    *exec.Cmd
+	exit   chan error
+	out    lockedText
 }
 
 type lockedText struct {
@@ -225,6 +226,11 @@ func (t *lockedText) String() string {
 
 func (d *daemon) start() error {
 	d.cmd = d.command(context.Background(), "run")
+	if len(d.before) > 0 {
+		under := exec.Command(d.before[0], append(d.before[1:], d.cmd.Args...)...)
+		under.Dir, under.Env = d.dir, append(os.Environ(), "GOMAXPROCS=1")
+		d.cmd = under
+	}
 	d.cmd.Stdout, d.cmd.Stderr = &d.out, &d.out
 	if err := d.cmd.Start(); err != nil {
 		return err

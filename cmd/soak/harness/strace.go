@@ -9,13 +9,16 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
+	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
 
@@ -35,12 +38,15 @@ const killed = "KILL"
 
 // fault is one that is injected: the nth call of a kind by a thread.
 type fault struct {
-	call  string
-	n     int
-	error string // or killed
+	command string // ingest or run
+	call    string
+	n       int
+	error   string // or killed
 }
 
-func (f fault) String() string { return fmt.Sprintf("%s at %s %d", f.error, f.call, f.n) }
+func (f fault) String() string {
+	return fmt.Sprintf("%s at %s %d of %s", f.error, f.call, f.n, f.command)
+}
 
 func (f fault) inject() string {
 	if f.error == killed {
@@ -49,9 +55,9 @@ func (f fault) inject() string {
 	return fmt.Sprintf("inject=%s:error=%s:when=%d", f.call, f.error, f.n)
 }
 
-// runStrace runs the real batch on a small log under strace, which has one
-// system call fail, or the process end at it; then runs it again without. Go
-// through the calls that touch the log or the lake, by random as many as there
+// runStrace runs the real batch, or the real daemon, on a small log under
+// strace, which has one system call fail, or the process end at it; then the
+// batch runs again without. It goes through the calls that touch the log or the lake, by random as many as there
 // is time for. Which call is the nth is up to the threads, so that a fault may
 // strike beside; what counts is that none does harm.
 func runStrace(ctx context.Context, o Options, r *Result) error {
@@ -114,7 +120,7 @@ func (x *straced) world() (*program, *written, error) {
 	x.runs++
 	dir := filepath.Join(x.o.Dir, fmt.Sprint("run-", x.runs))
 	x.mu.Unlock()
-	p, err := setUp(x.o, dir, fmt.Sprintf("limits: {max_line: %dB, threads: 1}\nsources: [{name: edge-1, path: ./edge/pixel.log}]\n", maxLine))
+	p, err := setUp(x.o, dir, fmt.Sprintf("limits: {max_line: %dB, threads: 1}\ncommit: {interval: 30ms}\nsources: [{name: edge-1, path: ./edge/pixel.log}]\n", maxLine))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -135,23 +141,24 @@ func (x *straced) world() (*program, *written, error) {
 	return p, w, nil
 }
 
-// record runs the batch under strace without a fault, and lists the faults that
+// record runs both under strace without a fault, and lists the faults that
 // could be: each call that touches the log or the lake, by its number among its
 // thread's calls of the kind.
 func (x *straced) record(ctx context.Context) ([]fault, error) {
 	found := map[fault]bool{}
-	for range 3 { // threads take turns otherwise each time
+	for i := range 4 { // threads take turns otherwise each time
 		p, w, err := x.world()
 		if err != nil {
 			return nil, err
 		}
+		command := []string{"ingest", "run"}[i%2]
 		out := filepath.Join(p.dir, "strace.out")
-		s, err := x.ingest(ctx, p, "-y", "-o", out, "-e", "trace="+strings.Join(slices.Sorted(maps.Keys(calls)), ","))
+		s, err := x.under(ctx, command, p, w, "-y", "-o", out, "-e", "trace="+strings.Join(slices.Sorted(maps.Keys(calls)), ","))
 		if err == nil && s.code != 0 {
-			err = fmt.Errorf("ingest under strace: exit %d: %s", s.code, last(s.stderr))
+			err = fmt.Errorf("%s under strace: exit %d: %s", command, s.code, last(s.stderr))
 		}
 		if err == nil {
-			err = errors.Join(touching(out, p.dir, found), w.compare(ctx, p, x.result), os.RemoveAll(p.dir))
+			err = errors.Join(touching(out, p.dir, command, found), w.compare(ctx, p, x.result), os.RemoveAll(p.dir))
 		}
 		if err != nil {
 			return nil, err
@@ -166,7 +173,7 @@ func (x *straced) record(ctx context.Context) ([]fault, error) {
 var traceLine = regexp.MustCompile(`^([0-9]+) +([a-z0-9_]+)\(`)
 
 // touching reads strace's output.
-func touching(out, dir string, found map[fault]bool) error {
+func touching(out, dir, command string, found map[fault]bool) error {
 	f, err := os.Open(out)
 	if err != nil {
 		return err
@@ -185,11 +192,50 @@ func touching(out, dir string, found map[fault]bool) error {
 		n[of]++
 		if strings.Contains(lines.Text(), dir) {
 			for _, e := range append([]string{killed}, calls[m[2]]...) {
-				found[fault{m[2], n[of], e}] = true
+				found[fault{command, m[2], n[of], e}] = true
 			}
 		}
 	}
 	return lines.Err()
+}
+
+// under runs a command under strace.
+func (x *straced) under(ctx context.Context, command string, p *program, w *written, args ...string) (said, error) {
+	if command == "run" {
+		return x.follow(ctx, p, w, args...)
+	}
+	return x.ingest(ctx, p, args...)
+}
+
+// follow runs the daemon until it has committed all, or has ended by itself.
+func (x *straced) follow(ctx context.Context, p *program, w *written, args ...string) (said, error) {
+	// With -D the process is the program, and strace stands behind it.
+	d := &daemon{program: p, before: append([]string{x.strace, "-D", "-f", "-qq"}, args...)}
+	defer d.end()
+	if err := d.start(); err != nil {
+		return said{}, err
+	}
+	err := waitUntil(ctx, hang, "the daemon to catch up", func() (bool, error) {
+		left, err := w.leftOf(p)
+		return err == nil && left <= 0 || d.ended() != nil, err
+	})
+	if err == nil && d.ended() == nil {
+		err = d.cmd.Process.Signal(syscall.SIGTERM)
+	}
+	if err != nil {
+		return said{}, fmt.Errorf("%w: %s", err, last(d.out.String()))
+	}
+	select {
+	case <-d.exit:
+	case <-time.After(hang):
+		return said{}, fmt.Errorf("the daemon hung: %s", last(d.out.String()))
+	}
+	s := said{stderr: d.out.String(), code: d.cmd.ProcessState.ExitCode()}
+	if status, ok := d.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		s.killed = status.Signal() == syscall.SIGKILL
+	}
+	d.cmd = nil
+	return s, traced(s.stderr)
 }
 
 // ingest runs the batch under strace. Without --seccomp-bpf: with it strace 6.1
@@ -210,7 +256,7 @@ func (x *straced) one(ctx context.Context, f fault) {
 	p, w, err := x.world()
 	var s said
 	if err == nil {
-		s, err = x.ingest(ctx, p, "-o", os.DevNull, "-e", "trace="+f.call, "-e", f.inject())
+		s, err = x.under(ctx, f.command, p, w, "-o", os.DevNull, "-e", "trace="+f.call, "-e", f.inject())
 	}
 	var r Result
 	if err == nil {
@@ -263,7 +309,7 @@ func (x *straced) again(ctx context.Context, p *program, w *written, r *Result) 
 
 // place is where files of a lake may stand.
 var place = regexp.MustCompile(`^(events|rejects|attributions|ledger|voids)/([a-z]+=[^/]+/)*[^./][^/]*\.parquet$` +
-	`|^_state/(lake\.json|commits/[0-9]{12}\.json|checkpoints/[0-9]{12}\.json|locks/[a-z-]+|catalogs/[0-9a-f]{64}\.yaml)$`)
+	`|^_state/(lake\.json|commits/[0-9]{12}\.json|checkpoints/[0-9]{12}\.json|locks/[a-z-]+|daemon\.json|catalogs/[0-9a-f]{64}\.yaml)$`)
 
 // strays looks for what a fault has left: files that no commit needs.
 func strays(root string) error {
@@ -280,8 +326,12 @@ func strays(root string) error {
 		if err != nil {
 			return err
 		}
-		inStaging := filepath.ToSlash(filepath.Dir(rel)) == "_state/staging"
-		if inStaging || !d.IsDir() && !place.MatchString(filepath.ToSlash(rel)) {
+		rel = filepath.ToSlash(rel)
+		if strings.HasPrefix(rel, "_state/") && schemas.IsTemporary(d.Name()) {
+			return nil // of a process that was killed; in the way of nobody
+		}
+		inStaging := path.Dir(rel) == "_state/staging"
+		if inStaging || !d.IsDir() && !place.MatchString(rel) {
 			errs = append(errs, fmt.Errorf("%s was left", rel))
 		}
 		return nil

@@ -119,6 +119,9 @@ func finish(ctx context.Context, make func(context.Context, ...string) *exec.Cmd
 	c.Stdout, c.Stderr = &stdout, &stderr
 	c.WaitDelay = time.Second
 	err := c.Run()
+	if c.ProcessState == nil { // it was not even started
+		return said{}, errors.Join(ctx.Err(), err)
+	}
 	s := said{stdout: stdout.String(), stderr: stderr.String(), code: c.ProcessState.ExitCode()}
 	if status, ok := c.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		s.killed = status.Signal() == syscall.SIGKILL

@@ -93,7 +93,9 @@ func runStrace(ctx context.Context, o Options, r *Result) error {
 			break
 		}
 		queue <- f
-		done++
+		if done++; done%100 == 0 {
+			o.logf("strace: %d faults", done)
+		}
 	}
 	close(queue)
 	wg.Wait()
@@ -220,7 +222,9 @@ func (x *straced) follow(ctx context.Context, p *program, w *written, args ...st
 		return err == nil && left <= 0 || d.ended() != nil, err
 	})
 	if err == nil && d.ended() == nil {
-		err = d.cmd.Process.Signal(syscall.SIGTERM)
+		if err = d.cmd.Process.Signal(syscall.SIGTERM); errors.Is(err, os.ErrProcessDone) {
+			err = nil
+		}
 	}
 	if err != nil {
 		return said{}, fmt.Errorf("%w: %s", err, last(d.out.String()))
@@ -278,6 +282,7 @@ func (x *straced) one(ctx context.Context, f fault) {
 		x.wentOn++
 	}
 	if err != nil && ctx.Err() == nil {
+		x.o.logf("strace: wrong: %s: %v", f, err)
 		x.errs = append(x.errs, fmt.Errorf("%s, in %s: %w", f, p.dir, err))
 	}
 }

@@ -20,11 +20,11 @@ demo: build ## build, then the whole chain on sample-logs, ending with the reven
 	./bin/pixledger demo
 
 .PHONY: tools
-tools: ## what the tests need beside Go: nginx and logrotate
+tools: ## what the tests need beside Go: nginx, logrotate, strace
 	@.ci/tools
 
 .PHONY: test
-test: tools build ## all tests under the race detector, with the real nginx and logrotate
+test: tools build ## all tests under the race detector, with the real nginx, logrotate and strace
 	$(GO) test -race -timeout 14m $(PACKAGES)
 
 .PHONY: test-all
@@ -44,7 +44,7 @@ bench: build ## Go benchmarks, and whole runs against one DuckDB statement on th
 	@.ci/bench
 
 .PHONY: soak
-soak: build ## the random tests of following and attribution for DURATION, under the race detector
+soak: tools build ## harm to the built program and the random tests for DURATION: what is lost or doubled
 	.ci/soak $(DURATION)
 
 .PHONY: fuzz

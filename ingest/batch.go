@@ -200,8 +200,13 @@ func (b *batch) run(ctx context.Context) (*Summary, error) {
 		} else if err = b.commit(); err == nil {
 			break
 		}
+		var uncertain *lake.UncertainError
 		switch {
 		case err == nil:
+		case errors.As(err, &uncertain):
+			// Also for want of space: what is staged may be of a commit that
+			// stands, and only a new process may go on from it.
+			return b.summary, err
 		case ctx.Err() != nil:
 			return b.summary, ctx.Err()
 		case errors.Is(err, lake.ErrConflict), errors.Is(err, errAgain):

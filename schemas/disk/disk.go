@@ -341,7 +341,7 @@ func (d *Disk) Publish(path string, mode os.FileMode, content []byte) (err error
 	dir := filepath.Dir(path)
 	var f *File
 	for n := 0; ; n++ {
-		tmp := filepath.Join(dir, fmt.Sprintf(".%s.tmp%d-%d", strings.TrimPrefix(filepath.Base(path), "."), os.Getpid(), n))
+		tmp := filepath.Join(dir, fmt.Sprintf(".%s%s%d-%d", strings.TrimPrefix(filepath.Base(path), "."), temporary, os.Getpid(), n))
 		if f, err = d.Create(tmp, mode, true); !errors.Is(err, fs.ErrExist) {
 			break
 		}
@@ -368,4 +368,14 @@ func (d *Disk) Publish(path string, mode os.FileMode, content []byte) (err error
 		return fmt.Errorf("publish %s: %w", path, err)
 	}
 	return d.SyncDir(dir)
+}
+
+// temporary marks the files that Publish writes before they have their name.
+const temporary = ".tmp"
+
+// IsTemporary tells whether a file's name is one that is given until the file
+// is whole. A process that is killed leaves such a file.
+func IsTemporary(name string) bool {
+	at := strings.LastIndex(name, temporary)
+	return strings.HasPrefix(name, ".") && at > 0 && strings.Trim(name[at+len(temporary):], "0123456789-") == ""
 }

@@ -449,17 +449,26 @@ func (l *Lake) cleanUp() error {
 		}
 	}
 	for _, dir := range []string{commitsDir, checkpointDir} {
-		entries, err := l.disk.ReadDir(l.Path(dir))
-		if err != nil {
+		if err := l.removeTemporary(dir); err != nil {
 			return fmt.Errorf("clean up %s: %w", dir, err)
 		}
-		for _, e := range entries {
-			if !strings.HasPrefix(e.Name(), ".") {
-				break // in order, and a dot comes before any digit
-			}
-			if err := l.disk.Remove(l.Path(dir + "/" + e.Name())); err != nil {
-				return fmt.Errorf("clean up %s: %w", dir, err)
-			}
+	}
+	return nil
+}
+
+// removeTemporary removes what publishing a file in the folder has left. Nobody
+// may be publishing one there now.
+func (l *Lake) removeTemporary(dir string) error {
+	entries, err := l.disk.ReadDir(l.Path(dir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if !disk.IsTemporary(e.Name()) {
+			continue
+		}
+		if err := l.disk.Remove(l.Path(dir + "/" + e.Name())); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -155,8 +155,16 @@ func create(d *disk.Disk, root string, now time.Time) (*Lake, error) {
 	if again, err := OpenOn(d, root); err == nil { // another process was first
 		return again, nil
 	}
+	// Who was killed in creating it may have left half a file: under the lock
+	// these are nobody's.
+	if err := l.removeTemporary(stateDir); err != nil {
+		return nil, fmt.Errorf("create the lake: %w", err)
+	}
 	for _, d := range schemas.Datasets {
 		for _, folder := range SeedFolders(d) {
+			if err := l.removeTemporary(folder); err != nil {
+				return nil, fmt.Errorf("create the lake: %w", err)
+			}
 			if err := writeSeed(l, d, folder); err != nil {
 				return nil, fmt.Errorf("create the lake: %w", err)
 			}

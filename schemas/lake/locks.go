@@ -25,7 +25,13 @@ func (l *Lake) lockPublish() (unlock func(), err error) {
 		_ = f.Close()
 		return nil, fmt.Errorf("lock the lake: %w", err)
 	}
-	return func() { _ = f.Close() }, nil
+	return func() {
+		// One that fails to be given back is kept by its descriptor, and the
+		// next to wait for it would be this process: it is tried again.
+		if f.Close() != nil {
+			_ = f.Close()
+		}
+	}, nil
 }
 
 // HeldError says that another process holds a lock.

@@ -1,0 +1,68 @@
+package lake
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// A file whose place can't be looked at, as when a disk fails once, is neither
+// moved nor taken for moved: then it would go with its staging folder. That
+// the program keeps to it is seen by the strace scenario of cmd/soak.
+func TestFailureToLookIsNoAnswer(t *testing.T) {
+	l := &Lake{root: t.TempDir()}
+	for _, p := range []string{"there", stagingDir + "/s/there"} {
+		if err := os.MkdirAll(filepath.Dir(l.Path(p)), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(l.Path(p), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, loop := range []string{"loop", stagingDir + "/s/loop"} { // every look below it fails, and not with "not found"
+		if err := os.Symlink(l.Path(loop), l.Path(loop)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		staged, final string
+		move, fails   bool
+	}{
+		{"there", "missing", true, false},
+		{"there", "there", false, false},
+		{"missing", "missing", false, false},
+		{"missing", "there", false, false},
+		{"there", "loop/file", false, true},
+		{"loop/file", "missing", false, true},
+	} {
+		_, move, err := l.staged(&Record{Staging: "s"}, c.final, c.staged)
+		if move != c.move || (err != nil) != c.fails {
+			t.Errorf("%s to %s: %v %v", c.staged, c.final, move, err)
+		}
+	}
+}
+
+// Who is killed while it creates a lake leaves nothing in it for ever.
+func TestHalfCreatedLake(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "lake")
+	left := []string{"_state/.lake.json.tmp3241337261", "events/type=click/date=1970-01-01/.empty.parquet.tmp17"}
+	for _, p := range left {
+		p = filepath.Join(root, p)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := OpenOrCreate(root, testTime); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range left {
+		if _, err := os.Lstat(filepath.Join(root, p)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is there", p)
+		}
+	}
+}

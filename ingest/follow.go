@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -396,7 +397,8 @@ func (f *follower) leave(g *generation, done bool) {
 	defer f.mu.Unlock()
 	delete(f.open, g.key)
 	if done && err == nil {
-		f.closed[g.key] = closedAs(fi)
+		// As it was when it was read: what came to it since is to be found.
+		f.closed[g.key] = cmp.Or(g.seen, closedAs(fi))
 	}
 	if err := g.file.Close(); err != nil {
 		f.opts.Log.Warn("closing a log", "path", g.path, "error", err)

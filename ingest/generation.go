@@ -49,7 +49,8 @@ type generation struct {
 	mtime   time.Time
 	said    string
 	noTail  bool
-	waiting bool // for another generation, which reads what may be the same content
+	waiting bool       // for another generation, which reads what may be the same content
+	seen    closedFile // the file as it was when it was last read to its end
 }
 
 // fileAt reads a file on from an offset, whatever its end is by then.
@@ -416,6 +417,7 @@ func (g *generation) finished(settled bool) bool {
 	if err != nil {
 		return false
 	}
+	g.seen = closedAs(fi)
 	quiet := now.Sub(fi.ModTime())
 	if !g.changed.IsZero() {
 		quiet = min(quiet, now.Sub(g.changed))
@@ -435,11 +437,12 @@ func (g *generation) readPacked(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	g.seen = closedAs(fi)
 	state, err := f.opts.Lake.State()
 	if err != nil {
 		return false, err
 	}
-	o, err := examine(g.file, fi, g.name(), state)
+	o, err := examine(ctx, g.file, fi, g.name(), state)
 	if err != nil {
 		return false, err
 	}

@@ -303,6 +303,9 @@ func (l *Lake) readRecord(seq int64) (*Record, string, error) {
 	if r.Seq != seq {
 		return nil, "", fmt.Errorf("%s: holds commit %d; restore it from a backup", p, r.Seq)
 	}
+	if err := r.check(); err != nil {
+		return nil, "", fmt.Errorf("%s: is damaged (%w); restore it from a backup", p, err)
+	}
 	return &r, hashHex(b), nil
 }
 
@@ -338,12 +341,25 @@ func (l *Lake) loadCheckpoint() (*State, error) {
 		}
 		var c checkpoint
 		s := emptyState()
-		if json.Unmarshal(b, &c) != nil || hashHex(c.State) != c.SHA256 || json.Unmarshal(c.State, s) != nil {
+		if json.Unmarshal(b, &c) != nil || hashHex(c.State) != c.SHA256 || json.Unmarshal(c.State, s) != nil || !s.whole() {
 			continue
 		}
 		return s, nil
 	}
 	return emptyState(), nil
+}
+
+// whole tells whether a state has all that a state has.
+func (s *State) whole() bool {
+	if s.Seq < 0 || s.Files == nil || s.Sources == nil || s.Latest == nil {
+		return false
+	}
+	for _, src := range s.Sources {
+		if src == nil || src.Position < 0 || checkDays(src.Days) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // saveCheckpoint writes the state down and keeps the newest two. It is a

@@ -64,6 +64,8 @@ type follower struct {
 	stopping <-chan struct{} // closed when the follower is told to stop
 	giveUp   func()          // ends reading and committing at once
 
+	rotatedFiles int // that may be open beside each other
+
 	mu      sync.Mutex
 	open    map[inodeKey]*generation
 	closed  map[inodeKey]closedFile
@@ -112,7 +114,7 @@ func newFollower(opts Options, t timing) *follower {
 		open: map[inodeKey]*generation{}, closed: map[inodeKey]closedFile{}, owners: map[string]*generation{},
 		claims: map[*generation][]byte{}, wanted: map[string]bool{}, slots: map[string]*slot{}, sources: map[string]*sourceStats{},
 	}
-	f.gather.carry = true
+	f.gather.carry, f.rotatedFiles = true, rotatedFiles()
 	for i := range opts.Sources {
 		f.sources[opts.Sources[i].Name] = &sourceStats{}
 	}
@@ -241,6 +243,9 @@ func (f *follower) rotated(ctx context.Context, s *slot, wait bool) {
 		return
 	}
 	for _, p := range paths {
+		if f.crowded(s) {
+			return
+		}
 		gen, err := f.start(ctx, s.src, p)
 		if err != nil {
 			f.opts.Log.Warn("a rotated file can't be read", "source", s.src.Name, "path", p, "error", err)
@@ -460,7 +465,7 @@ func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) erro
 			continue
 		}
 		failures++
-		if !isNoSpace(err) && failures > maxFailures {
+		if !isPassing(err) && failures > maxFailures {
 			return fmt.Errorf("commit: %w", err)
 		}
 		f.pause(ctx, err, failures)
@@ -468,7 +473,7 @@ func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) erro
 }
 
 // maxFailures is how often in a row a commit may fail, for another reason than
-// a full disk, before the follower gives up.
+// a full disk or a want of descriptors, before the follower gives up.
 const maxFailures = 5
 
 // pause says that nothing can be committed, and waits; meanwhile nobody's

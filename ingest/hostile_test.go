@@ -439,7 +439,7 @@ func child(t *testing.T, script, root, log string, as *syscall.Credential) (*exe
 	c.Env = append(os.Environ(), crashLake+"="+root, crashLog+"="+log)
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	said := &strings.Builder{}
-	c.Stderr = said
+	c.Stdout, c.Stderr = said, said
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}

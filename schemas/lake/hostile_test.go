@@ -54,6 +54,7 @@ func TestRecordsThatCanNotBe(t *testing.T) {
 		`"add":[{"path":"events/x/y.parquet","staged":"x","rows":-1}]`,
 		`"replace":[{"path":".","files":[]}]`,
 		`"replace":[{"path":"_state","files":[]}]`,
+		`"replace":[{"path":"events/a","files":[]}]`,
 		`"replace":[{"path":"events/a","files":[{"path":"events/b/y.parquet","staged":"x"}]}]`,
 		`"staging":"../commits"`,
 		`"staging":".."`,

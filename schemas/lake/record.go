@@ -51,8 +51,8 @@ type File struct {
 	MaxTime int64 `json:"max_time,omitempty"`
 }
 
-// Folder is a folder at full depth whose files are exchanged as a whole; with
-// no files it ends up empty.
+// Folder is a folder at full depth whose files are exchanged as a whole, for
+// one or more.
 type Folder struct {
 	Path  string `json:"path"` // attributions/date=2026-11-01
 	Files []File `json:"files"`
@@ -198,8 +198,8 @@ func (r *Record) check() error {
 	}
 	files := slices.Clone(r.Add)
 	for _, f := range r.Replace {
-		if !holdsData(f.Path) {
-			return fmt.Errorf("%q is no folder of data", f.Path)
+		if !holdsData(f.Path) || len(f.Files) == 0 {
+			return fmt.Errorf("%q is no folder of data, or without a file", f.Path)
 		}
 		for _, file := range f.Files {
 			if path.Dir(file.Path) != f.Path {

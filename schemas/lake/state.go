@@ -241,20 +241,19 @@ func (l *Lake) refresh(complete bool) (*State, error) {
 		if err != nil {
 			return nil, err
 		}
-		if next == nil {
-			// Only the newest record can be unfinished: the next commit
-			// finishes the one before it.
-			if complete {
-				if err := l.apply(r); err != nil {
-					return nil, err
-				}
-				appliedHere = true
-			} else if !l.finished(r) {
-				break
-			}
+		// Only the newest record can be unfinished: the next commit finishes the
+		// one before it.
+		if next == nil && !complete && !l.finished(r) {
+			break
 		}
 		if err := s.fold(r, sum); err != nil {
 			return nil, fmt.Errorf("%s: %w; restore %s from a backup", l.root, err, commitsDir)
+		}
+		if next == nil && complete { // and follows from the ones before
+			if err := l.apply(r); err != nil {
+				return nil, err
+			}
+			appliedHere = true
 		}
 		r, sum = next, nextSum
 	}

@@ -232,7 +232,9 @@ func (r *Record) check() error {
 func within(p string) bool { return filepath.IsLocal(p) && path.Clean(p) == p && p != "." }
 
 // holdsData tells whether the path is a folder that data may stand in.
-func holdsData(p string) bool { return within(p) && p != stateDir && !strings.HasPrefix(p, stateDir+"/") }
+func holdsData(p string) bool {
+	return within(p) && p != stateDir && !strings.HasPrefix(p, stateDir+"/")
+}
 
 func checkDays(days map[string]*Counts) error {
 	for day, c := range days {

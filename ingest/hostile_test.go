@@ -472,3 +472,80 @@ func TestFewDescriptors(t *testing.T) {
 	}
 	wantIDs(t, l, append(want, ids("now", 5, 8))...)
 }
+
+// A log that may not be read is tried again until it may; its rotated files
+// are read meanwhile.
+func TestLogWithoutPermission(t *testing.T) {
+	dir, err := os.MkdirTemp("", "pixledger-") // where another user may look
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	mine := filepath.Join(dir, "mine")
+	log := filepath.Join(dir, "pixel.log")
+	write(t, log, lines("a", 0, 5))
+	write(t, log+".1", lines("b", 0, 5))
+	write(t, log+".2", lines("c", 0, 5))
+	var as *syscall.Credential
+	for _, err := range []error{os.Chmod(dir, 0o755), os.Mkdir(mine, 0o700), os.Chmod(log, 0), os.Chmod(log+".2", 0)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "program")
+	if out, err := exec.Command("cp", exe, program).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if os.Geteuid() == 0 { // whom no mode keeps from reading
+		as = &syscall.Credential{Uid: 65534, Gid: 65534}
+		if err := os.Chown(mine, 65534, 65534); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root := filepath.Join(mine, "lake")
+	c, said := child(t, "exec "+program, root, log, as)
+	events := func() int64 {
+		l, err := lake.Open(root)
+		if err != nil {
+			return 0
+		}
+		return (&following{t: t, l: l}).events()
+	}
+	until(t, "the file that may be read is", func() bool { return events() == 5 })
+	for _, p := range []string{log, log + ".2"} {
+		if err := os.Chmod(p, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "the others are", func() bool { return events() == 15 })
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err != nil {
+		t.Errorf("%v: %s", err, said)
+	}
+}
+
+func TestRotatedNames(t *testing.T) {
+	for log, names := range map[string]map[string]bool{
+		"access.log": {
+			"access.log.1": true, "access.log.2.gz": true, "access.log-20261101": true, "access.log-20261101.zst": true, "access-2026-11-01.log": true,
+			"access.2026-11-01T10:00:00Z.log.gz": true, "access.log.gz": true, "access.log_1": true, "access.log": false, "access.log.": false,
+			"access.log.old": false, "access.log.1.bak": false, "access.log.1.gz.gz": false, "error.log.1": false, "access.log1": false, "access-a.log": false,
+		},
+		"log":      {"log.1": true, "log.zst": true, "log-1": true, "blog.1": false, "log": false},
+		"x.gz":     {"x.gz.1": true, "x.1.gz": true, "x.gz.gz": true, "x.gz": false, "x": false},
+		"a(.log":   {"a(.log.1": true, "a.log.1": false},
+		"\xed.log": {"\xed.log.1": true, "\xed-7.log.gz": true, "\xee.log.1": false},
+	} {
+		for name, want := range names {
+			if got := isRotatedName(log, name); got != want {
+				t.Errorf("%q beside %q: %v", name, log, got)
+			}
+		}
+	}
+}

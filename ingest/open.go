@@ -101,7 +101,7 @@ func detectCompression(f *os.File, name string) (compression, error) {
 			return plain, fmt.Errorf("read %s: %w", name, err)
 		}
 		if bytes.ContainsFunc(beginning, func(r rune) bool { return r < '\t' }) {
-			return plain, fmt.Errorf("%s: is damaged from its first bytes on: it begins neither as a %s file nor as a log", name, ext)
+			return plain, fmt.Errorf("it is damaged from its first bytes on: it begins neither as a %s file nor as a log", ext)
 		}
 	}
 	return plain, nil

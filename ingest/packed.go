@@ -35,6 +35,9 @@ func newParts(r io.Reader, how compression) (*parts, error) {
 		z := new(gzip.Reader)
 		p.part = z
 		p.begin = func() error {
+			if magic, _ := p.raw.Peek(2); len(magic) == 2 && string(magic) != "\x1f\x8b" {
+				return gzip.ErrHeader // and not cut short, however few bytes follow
+			}
 			err := z.Reset(p.raw)
 			z.Multistream(false)
 			return err

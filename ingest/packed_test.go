@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -340,12 +339,12 @@ func FuzzPacked(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer p.done()
-		all, end := io.ReadAll(io.LimitReader(p, 8<<20))
-		if len(all) == 8<<20 {
+		all, end := io.ReadAll(io.LimitReader(p, 1<<20))
+		if len(all) == 1<<20 {
 			return
 		}
 		if tool != nil {
-			want, _ := io.ReadAll(io.LimitReader(tool, 9<<20))
+			want, _ := io.ReadAll(io.LimitReader(tool, 2<<20))
 			if !bytes.HasPrefix(want, all) && !bytes.HasPrefix(all, want) {
 				t.Fatalf("%d bytes are read that %s does not give", len(all), how)
 			}
@@ -356,9 +355,6 @@ func FuzzPacked(f *testing.F) {
 		got, damage := believed(t, packed, how)
 		if !bytes.HasPrefix(all, got) || int64(len(got)) < p.proven || (end == nil) != (damage == nil) {
 			t.Fatalf("%d bytes are believed of %d, %d are proven; damage %v, end %v", len(got), len(all), p.proven, damage, end)
-		}
-		if proof, err := prove(context.Background(), r, r.Size(), how); err != nil || proof.good != math.MaxInt64 && proof.good != p.proven {
-			t.Fatalf("proof %+v %v, %d are proven", proof, err, p.proven)
 		}
 	})
 }

@@ -307,62 +307,15 @@ func rangeStart(rec *lake.Record, id string) int64 {
 	return 0
 }
 
-// opened is a file with the content that reading goes on from.
-type opened struct {
-	f      *os.File
-	fi     os.FileInfo
-	how    compression
-	stream *stream // of a compressed file
-	sample []byte  // the content's beginning
-	head   []byte  // the first of it, by which it is known
-	who    identity
-}
-
-func (o *opened) close() {
-	o.closeStream()
-	_ = o.f.Close()
-}
-
-func (o *opened) closeStream() {
-	if o.stream != nil {
-		o.stream.close()
-	}
-}
-
 // open opens a file and finds out what the lake knows of it.
-func (b *batch) open(path string, state *lake.State) (*opened, error) {
+func (b *batch) open(ctx context.Context, path string, state *lake.State) (*opened, error) {
 	f, fi, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
-	o, err := examine(f, fi, path, state)
+	o, err := examine(ctx, f, fi, path, state)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
-	}
-	return o, nil
-}
-
-// examine finds out what the lake knows of an open file.
-func examine(f *os.File, fi os.FileInfo, path string, state *lake.State) (*opened, error) {
-	o := &opened{f: f, fi: fi}
-	var err error
-	if o.how, err = detectCompression(f, path); err == nil {
-		var c content
-		if o.how == plain {
-			c = plainFile{f, fi.Size()}
-			o.sample, err = readAt(f, 0, min(fi.Size(), sampleBytes))
-		} else if o.stream, err = openStream(f, o.how); err == nil {
-			c = o.stream
-			o.sample, err = o.stream.peek(sampleBytes)
-		}
-		if err == nil {
-			o.head = o.sample[:min(len(o.sample), lake.HeadBytes)]
-			o.who, err = identify(state, o.head, c)
-		}
-	}
-	if err != nil {
-		o.closeStream()
-		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return o, nil
 }
@@ -376,7 +329,7 @@ func (b *batch) read(ctx context.Context, j *job) error {
 		if state, err = b.opts.Lake.State(); err != nil {
 			return err
 		}
-		if o, err = b.open(j.path, state); err != nil {
+		if o, err = b.open(ctx, j.path, state); err != nil {
 			return fileError{err}
 		}
 		if !b.gather.clash(o.who, o.head) {
@@ -519,27 +472,6 @@ func (b *batch) progress(path string, o *opened, off int64) {
 	b.opts.Progress(Progress{Path: path, Read: off, Bytes: o.fi.Size()})
 }
 
-// from gives a reader of the content from a position on, and what stands
-// before it.
-func (o *opened) from(pos int64) (io.Reader, []byte, error) {
-	if o.how == plain {
-		last, err := readAt(o.f, max(0, pos-lake.AnchorBytes), min(pos, lake.AnchorBytes))
-		return io.NewSectionReader(o.f, pos, o.fi.Size()-pos), last, err
-	}
-	if o.stream.off > pos { // it was read further to look for another position
-		o.stream.close()
-		s, err := openStream(o.f, o.how)
-		if err != nil {
-			return nil, nil, err
-		}
-		o.stream = s
-	}
-	if _, err := o.stream.anchors([]int64{pos}); err != nil {
-		return nil, nil, err
-	}
-	return o.stream, slices.Clone(o.stream.last), nil
-}
-
 // unchanged tells by errAgain that a plain file is no longer what was read.
 func (o *opened) unchanged(b *blocks) error {
 	if o.how != plain {
@@ -565,21 +497,4 @@ func stillThere(f *os.File, off int64, head, last []byte) (bool, error) {
 	}
 	got, err = readAt(f, off-int64(len(last)), int64(len(last)))
 	return err == nil && string(got) == string(last), err
-}
-
-func (o *opened) streamOffset() int64 {
-	if o.stream == nil {
-		return 0
-	}
-	return o.stream.off
-}
-
-// damaged gives the error of a compressed file whose content ended early.
-func (o *opened) damaged(path string, off int64) error {
-	if o.stream == nil || o.stream.damage == nil {
-		return nil
-	}
-	return fileError{&DamagedError{
-		Path: path, Offset: off, Left: max(0, o.fi.Size()-o.stream.packed.n), Err: o.stream.damage,
-	}}
 }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,6 +63,8 @@ type follower struct {
 	stopping <-chan struct{} // closed when the follower is told to stop
 	giveUp   func()          // ends reading and committing at once
 
+	rotatedFiles int // that may be open beside each other
+
 	mu      sync.Mutex
 	open    map[inodeKey]*generation
 	closed  map[inodeKey]closedFile
@@ -119,7 +122,7 @@ func newFollower(opts Options, t timing) *follower {
 		claims: map[*generation][]byte{}, wanted: map[string]bool{}, slots: map[string]*slot{}, sources: map[string]*sourceStats{},
 		cut: map[string]bool{}, missing: map[string]map[string]time.Time{}, silent: map[string]bool{},
 	}
-	f.gather.carry = true
+	f.gather.carry, f.rotatedFiles = true, rotatedFiles()
 	for i := range opts.Sources {
 		f.sources[opts.Sources[i].Name] = &sourceStats{}
 	}
@@ -262,6 +265,9 @@ func (f *follower) rotated(ctx context.Context, s *slot, wait bool) {
 		s.unread = unread
 	}()
 	for _, p := range paths {
+		if f.crowded(s) {
+			return
+		}
 		gen, err := f.start(ctx, s.src, p)
 		if err != nil {
 			unread++
@@ -413,7 +419,8 @@ func (f *follower) leave(g *generation, done bool) {
 	defer f.mu.Unlock()
 	delete(f.open, g.key)
 	if done && err == nil {
-		f.closed[g.key] = closedAs(fi, g.knownAs, g.path)
+		// As it was when it was read: what came to it since is to be found.
+		f.closed[g.key] = cmp.Or(g.seen, closedAs(fi)).of(g)
 	}
 	if err := g.file.Close(); err != nil {
 		f.opts.Log.Warn("closing a log", "path", g.path, "error", err)
@@ -475,7 +482,7 @@ func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) erro
 			continue
 		}
 		failures++
-		if !isNoSpace(err) && failures > maxFailures {
+		if !isPassing(err) && failures > maxFailures {
 			return fmt.Errorf("commit: %w", err)
 		}
 		f.pause(ctx, err, failures)
@@ -483,7 +490,7 @@ func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) erro
 }
 
 // maxFailures is how often in a row a commit may fail, for another reason than
-// a full disk, before the follower gives up.
+// a full disk or a want of descriptors, before the follower gives up.
 const maxFailures = 5
 
 // pause says that nothing can be committed, and waits; meanwhile nobody's

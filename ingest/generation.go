@@ -55,8 +55,9 @@ type generation struct {
 	mtime   time.Time
 	said    string
 	noTail  bool
-	ended   bool // it was said that the file was read to its end
-	waiting bool // for another generation, which reads what may be the same content
+	ended   bool       // it was said that the file was read to its end
+	waiting bool       // for another generation, which reads what may be the same content
+	seen    closedFile // the file as it was when it was last read to its end
 }
 
 // fileAt reads a file on from an offset, whatever its end is by then.
@@ -458,6 +459,7 @@ func (g *generation) finished(settled bool) bool {
 	if err != nil {
 		return false
 	}
+	g.seen = closedAs(fi)
 	quiet := now.Sub(fi.ModTime())
 	if !g.changed.IsZero() {
 		quiet = min(quiet, now.Sub(g.changed))
@@ -480,11 +482,12 @@ func (g *generation) readPacked(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	g.seen = closedAs(fi)
 	state, err := f.opts.Lake.State()
 	if err != nil {
 		return false, err
 	}
-	o, err := examine(g.file, fi, g.name(), state)
+	o, err := examine(ctx, g.file, fi, g.name(), state)
 	if err != nil {
 		return false, err
 	}
@@ -569,10 +572,20 @@ func (g *generation) damage(o *opened) {
 }
 
 // is tells whether the file is as it was when it was closed.
-func (c closedFile) is(fi os.FileInfo) bool { return c == closedAs(fi, c.id, c.path) }
+func (c closedFile) is(fi os.FileInfo) bool {
+	now := closedAs(fi)
+	now.id, now.path = c.id, c.path
+	return c == now
+}
 
-func closedAs(fi os.FileInfo, id, path string) closedFile {
-	c := closedFile{size: fi.Size(), mtime: fi.ModTime().UnixNano(), id: id, path: path}
+// of notes which file it was.
+func (c closedFile) of(g *generation) closedFile {
+	c.id, c.path = g.knownAs, g.path
+	return c
+}
+
+func closedAs(fi os.FileInfo) closedFile {
+	c := closedFile{size: fi.Size(), mtime: fi.ModTime().UnixNano()}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
 		c.ctime = st.Ctim.Nano()
 	}

@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 
 	"pixledger/schemas/lake"
@@ -108,7 +107,7 @@ const (
 )
 
 // detectCompression goes by the first bytes; the name counts only for a file
-// too short to have them.
+// too short to have them, and for one that begins with what no log does.
 func detectCompression(f *os.File, name string) (compression, error) {
 	var magic [4]byte
 	n, err := f.ReadAt(magic[:], 0)
@@ -126,6 +125,15 @@ func detectCompression(f *os.File, name string) (compression, error) {
 		return gzipped, nil
 	case strings.HasSuffix(name, ".zst") && bytes.HasPrefix([]byte{0x28, 0xb5, 0x2f, 0xfd}, got):
 		return zstandard, nil
+	}
+	if ext := filepath.Ext(name); ext == ".gz" || ext == ".zst" {
+		beginning, err := readAt(f, 0, 512)
+		if err != nil {
+			return plain, fmt.Errorf("read %s: %w", name, err)
+		}
+		if bytes.ContainsFunc(beginning, func(r rune) bool { return r < '\t' }) {
+			return plain, fmt.Errorf("it is damaged from its first bytes on: it begins neither as a %s file nor as a log", ext)
+		}
 	}
 	return plain, nil
 }
@@ -146,12 +154,12 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 
 // stream is the content of a compressed file, read once from front to back.
 type stream struct {
-	file   *os.File
 	packed *counter
+	parts  *parts
 	buf    *bufio.Reader
-	done   func()
 	off    int64
 	last   []byte // the bytes before off, at most lake.AnchorBytes
+	good   int64  // how much of the content is read
 	damage error  // what ended the content early
 }
 
@@ -167,41 +175,19 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// openStream begins at the content's first byte. Closing the stream leaves the
-// file open.
-func openStream(f *os.File, how compression) (*stream, error) {
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
+// openStream begins at the content's first byte and ends where it is no longer
+// good. Closing the stream leaves the file open.
+func openStream(f io.ReaderAt, size int64, how compression, p proof) (*stream, error) {
+	s := &stream{packed: &counter{r: io.NewSectionReader(f, 0, size)}, good: p.good, damage: p.err}
+	var err error
+	if s.parts, err = newParts(s.packed, how); err != nil {
 		return nil, err
 	}
-	s := &stream{file: f, packed: &counter{r: f}, done: func() {}}
-	raw := bufio.NewReaderSize(s.packed, 256<<10)
-	var r io.Reader
-	switch how {
-	case gzipped:
-		z, err := gzip.NewReader(raw)
-		if err != nil {
-			s.damage = endOf(err)
-			r = bytes.NewReader(nil)
-			break
-		}
-		s.done = func() { _ = z.Close() }
-		r = z
-	case zstandard:
-		z, err := zstd.NewReader(raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow))
-		if err != nil {
-			return nil, err
-		}
-		s.done = z.Close
-		r = z
-		if fi, err := f.Stat(); err == nil && fi.Size() == 0 {
-			s.damage = io.ErrUnexpectedEOF
-		}
-	}
-	s.buf = bufio.NewReaderSize(r, sampleBytes)
+	s.buf = bufio.NewReaderSize(s.parts, sampleBytes)
 	return s, nil
 }
 
-func (s *stream) close() { s.done() }
+func (s *stream) close() { s.parts.done() }
 
 // endOf makes the end of a file that should not end there an error of its own.
 func endOf(err error) error {
@@ -213,7 +199,7 @@ func endOf(err error) error {
 
 // peek gives the content's next bytes, at most sampleBytes, without moving on.
 func (s *stream) peek(n int) ([]byte, error) {
-	b, err := s.buf.Peek(n)
+	b, err := s.buf.Peek(int(min(int64(n), s.good-s.off)))
 	if err := s.ended(err); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
@@ -238,7 +224,10 @@ func (s *stream) ended(err error) error {
 
 // Read reads on.
 func (s *stream) Read(p []byte) (int, error) {
-	n, err := s.buf.Read(p)
+	if s.off == s.good {
+		return 0, io.EOF
+	}
+	n, err := s.buf.Read(p[:min(int64(len(p)), s.good-s.off)])
 	s.off += int64(n)
 	s.last = keepLast(s.last, p[:n])
 	return n, s.ended(err)

@@ -12,7 +12,7 @@ import (
 )
 
 // rotation is what rotation puts into a log's name: a number or a date.
-const rotation = `[._-][0-9]+(?:[-_.:T]?[0-9]+)*Z?`
+var rotation = regexp.MustCompile(`^[._-][0-9]+(?:[-_.:T]?[0-9]+)*Z?$`)
 
 const packed = `(?:\.gz|\.zst)?`
 
@@ -50,7 +50,7 @@ func (s *Source) isRotated(log, path string) bool {
 	if filepath.Dir(absolute(log)) != filepath.Dir(absolute(path)) {
 		return false
 	}
-	return rotatedName(filepath.Base(log)).MatchString(filepath.Base(path))
+	return isRotatedName(filepath.Base(log), filepath.Base(path))
 }
 
 // isRotatedFile tells whether the path is a rotated file of any of the source's
@@ -67,14 +67,30 @@ func (s *Source) rotatedGlob(log string) string {
 	return filepath.Join(filepath.Dir(log), s.Rotated)
 }
 
-// rotatedName matches what rotation makes of a log's name: access.log.1,
-// access.log-20261101.gz, access-2026-11-01.log.
-func rotatedName(base string) *regexp.Regexp {
-	ext := filepath.Ext(base)
-	stem := strings.TrimSuffix(base, ext)
-	return regexp.MustCompile(`^(?:` + regexp.QuoteMeta(base) + rotation + packed +
-		`|` + regexp.QuoteMeta(stem) + rotation + regexp.QuoteMeta(ext) + packed +
-		`|` + regexp.QuoteMeta(base) + `\.(?:gz|zst))$`)
+// isRotatedName tells whether the name is what rotation makes of a log's name:
+// access.log.1, access.log-20261101.gz, access-2026-11-01.log. Names are bytes,
+// and need be no text.
+func isRotatedName(log, name string) bool {
+	ext := filepath.Ext(log)
+	stem := strings.TrimSuffix(log, ext)
+	unpacked := name
+	if packed := filepath.Ext(name); packed == ".gz" || packed == ".zst" {
+		unpacked = strings.TrimSuffix(name, packed)
+	}
+	if unpacked == log && name != log {
+		return true
+	}
+	for _, n := range []string{name, unpacked} {
+		if mark, ok := strings.CutPrefix(n, log); ok && rotation.MatchString(mark) {
+			return true
+		}
+		if rest, ok := strings.CutPrefix(n, stem); ok {
+			if mark, ok := strings.CutSuffix(rest, ext); ok && rotation.MatchString(mark) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // rotated lists the rotated files beside one log of the source, oldest first.
@@ -96,9 +112,8 @@ func (s *Source) rotated(log string, all []Source) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		name := rotatedName(filepath.Base(log))
 		for _, e := range entries {
-			if name.MatchString(e.Name()) {
+			if isRotatedName(filepath.Base(log), e.Name()) {
 				names = append(names, filepath.Join(dir, e.Name()))
 			}
 		}

@@ -68,3 +68,35 @@ func TestMoneyShort(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseMoney: any text is read as an independent decimal library reads it,
+// or not at all.
+func FuzzParseMoney(f *testing.F) {
+	for _, s := range []string{"0", "-12.5", "1.0000005", "-0.0000005", "999999999999.9999994", "999999999999.9999995", "1e3", "１２", "", "-", ".5", "5.", "00000000000000000000001"} {
+		f.Add(s)
+	}
+	shape := regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?$`)
+	limit := decimal.RequireFromString("999999999999.999999")
+	f.Fuzz(func(t *testing.T, text string) {
+		got, ok := ParseMoney(text)
+		if again, okAgain := ParseMoney([]byte(text)); again != got || okAgain != ok {
+			t.Fatalf("%q: as bytes %s %v, as text %s %v", text, again, okAgain, got, ok)
+		}
+		if len(text) > 1000 {
+			return // the library is slow
+		}
+		if !shape.MatchString(text) {
+			if ok {
+				t.Fatalf("%q is read as %s", text, got)
+			}
+			return
+		}
+		want := decimal.RequireFromString(text).Round(6)
+		if fits := want.Abs().LessThanOrEqual(limit); fits != ok {
+			t.Fatalf("%q: fits %v, read %v", text, fits, ok)
+		}
+		if ok && !decimal.RequireFromString(got.String()).Equal(want) {
+			t.Fatalf("%q is read as %s, want %s", text, got, want)
+		}
+	})
+}

@@ -9,7 +9,12 @@
 package lake
 
 import (
+	"fmt"
 	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -49,8 +54,8 @@ type File struct {
 	MaxTime int64 `json:"max_time,omitempty"`
 }
 
-// Folder is a folder at full depth whose files are exchanged as a whole; with
-// no files it ends up empty.
+// Folder is a folder at full depth whose files are exchanged as a whole, for
+// one or more.
 type Folder struct {
 	Path  string `json:"path"` // attributions/date=2026-11-01
 	Files []File `json:"files"`
@@ -189,4 +194,67 @@ func (r *Range) Lines() int64 {
 		n += c.Lines()
 	}
 	return n
+}
+
+// check says what in a record can't be: a record is written whole and never
+// changed, so what does not hold together is damage.
+func (r *Record) check() error {
+	if r.Version < 1 {
+		return fmt.Errorf("it is of version %d", r.Version)
+	}
+	if r.Staging != "" && (!within(r.Staging) || strings.Contains(r.Staging, "/")) {
+		return fmt.Errorf("%q is no staging folder", r.Staging)
+	}
+	files := slices.Clone(r.Add)
+	for _, f := range r.Replace {
+		if !holdsData(f.Path) || len(f.Files) == 0 {
+			return fmt.Errorf("%q is no folder of data, or without a file", f.Path)
+		}
+		for _, file := range f.Files {
+			if path.Dir(file.Path) != f.Path {
+				return fmt.Errorf("%q is no file of the folder %q", file.Path, f.Path)
+			}
+		}
+		files = append(files, f.Files...)
+	}
+	for _, f := range files {
+		if !holdsData(path.Dir(f.Path)) || !within(f.Path) || f.Staged != "" && !within(f.Staged) {
+			return fmt.Errorf("%q, staged as %q, is no file of data", f.Path, f.Staged)
+		}
+		if f.Rows < 0 || f.Bytes < 0 {
+			return fmt.Errorf("%q has %d rows and %d bytes", f.Path, f.Rows, f.Bytes)
+		}
+	}
+	for i := range r.Ranges {
+		g := &r.Ranges[i]
+		if g.SourceID == "" || g.Start < 0 || g.End < g.Start {
+			return fmt.Errorf("it reads %q from %d to %d", g.SourceID, g.Start, g.End)
+		}
+		if err := checkDays(g.Days); err != nil {
+			return fmt.Errorf("its account of %q: %w", g.SourceID, err)
+		}
+	}
+	for i := range r.Gaps {
+		if g := &r.Gaps[i]; g.ID == "" || g.Position < 0 || g.To.Before(g.From) {
+			return fmt.Errorf("its gap %q is from %s to %s, after byte %d", g.ID, g.From, g.To, g.Position)
+		}
+	}
+	return nil
+}
+
+// within tells whether a path with slashes stays below where it begins.
+func within(p string) bool { return filepath.IsLocal(p) && path.Clean(p) == p && p != "." }
+
+// holdsData tells whether the path is a folder that data may stand in.
+func holdsData(p string) bool {
+	return within(p) && p != stateDir && !strings.HasPrefix(p, stateDir+"/")
+}
+
+func checkDays(days map[string]*Counts) error {
+	for day, c := range days {
+		if c == nil {
+			return fmt.Errorf("%s is empty", day)
+		}
+	}
+	return nil
 }

@@ -301,15 +301,10 @@ func (l *Lake) refresh(complete bool) (*State, error) {
 		if err != nil {
 			return nil, err
 		}
-		if next == nil {
-			// Only the newest record can be unfinished: the next commit
-			// finishes the one before it.
-			if complete {
-				if err := l.apply(r); err != nil {
-					return nil, err
-				}
-				appliedHere = true
-			} else if ok, err := l.finished(r); err != nil {
+		// Only the newest record can be unfinished: the next commit finishes the
+		// one before it.
+		if next == nil && !complete {
+			if ok, err := l.finished(r); err != nil {
 				return nil, err
 			} else if !ok {
 				break
@@ -317,6 +312,12 @@ func (l *Lake) refresh(complete bool) (*State, error) {
 		}
 		if err := s.fold(r, sum); err != nil {
 			return nil, fmt.Errorf("%s: %w; restore %s from a backup", l.root, err, commitsDir)
+		}
+		if next == nil && complete { // and follows from the ones before
+			if err := l.apply(r); err != nil {
+				return nil, err
+			}
+			appliedHere = true
 		}
 		r, sum = next, nextSum
 	}
@@ -365,6 +366,9 @@ func (l *Lake) readRecord(seq int64) (*Record, string, error) {
 	if r.Seq != seq {
 		return nil, "", fmt.Errorf("%s: holds commit %d; restore it from a backup", p, r.Seq)
 	}
+	if err := r.check(); err != nil {
+		return nil, "", fmt.Errorf("%s: is damaged (%w); restore it from a backup", p, err)
+	}
 	return &r, hashHex(b), nil
 }
 
@@ -400,12 +404,30 @@ func (l *Lake) loadCheckpoint() (*State, error) {
 		}
 		var c checkpoint
 		s := emptyState()
-		if json.Unmarshal(b, &c) != nil || hashHex(c.State) != c.SHA256 || json.Unmarshal(c.State, s) != nil {
+		if json.Unmarshal(b, &c) != nil || hashHex(c.State) != c.SHA256 || json.Unmarshal(c.State, s) != nil || !s.whole() {
 			continue
 		}
 		return s, nil
 	}
 	return emptyState(), nil
+}
+
+// whole tells whether a state has all that a state has.
+func (s *State) whole() bool {
+	if s.Seq < 0 || s.Files == nil || s.Sources == nil || s.Latest == nil || s.Gaps == nil {
+		return false
+	}
+	for _, src := range s.Sources {
+		if src == nil || src.Position < 0 || checkDays(src.Days) != nil {
+			return false
+		}
+	}
+	for _, g := range s.Gaps {
+		if g == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // saveCheckpoint writes the state down and keeps the newest two. It is a

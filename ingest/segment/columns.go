@@ -5,8 +5,6 @@ import (
 	"sync"
 
 	"pixledger/schemas"
-
-	"github.com/apache/arrow/go/v15/parquet"
 )
 
 // Positions of the columns in their files; a name that the dataset does not
@@ -76,7 +74,7 @@ type column struct {
 	// Of plain columns. defs is 1 for a value and 0 for a null; it is kept from
 	// the first null on, dense columns do without.
 	sparse bool
-	defs   []int16
+	defs   []uint8
 
 	// Of lists and maps: the number of elements of each row, -1 for a null.
 	lens []int32
@@ -155,25 +153,14 @@ func (t *texts) add(b []byte) {
 	t.ends = append(t.ends, len(t.data))
 }
 
-func (t *texts) at(i int) []byte {
-	start := 0
-	if i > 0 {
-		start = t.ends[i-1]
-	}
-	return t.data[start:t.ends[i]]
-}
+func (t *texts) at(i int) []byte { return t.data[t.start(i):t.ends[i]] }
 
-// slices appends the texts from lo to hi to dst.
-func (t *texts) slices(dst []parquet.ByteArray, lo, hi int) []parquet.ByteArray {
-	start := 0
-	if lo > 0 {
-		start = t.ends[lo-1]
+// start is where the i-th text begins, or would begin if there were one more.
+func (t *texts) start(i int) int {
+	if i == 0 {
+		return 0
 	}
-	for _, end := range t.ends[lo:hi] {
-		dst = append(dst, t.data[start:end:end])
-		start = end
-	}
-	return dst
+	return t.ends[i-1]
 }
 
 // reset empties the column and keeps its memory.

@@ -87,7 +87,7 @@ type column struct {
 	// Texts that repeat are kept once, in text, and by number. Where too few of
 	// them repeat the column is spelled: text holds every value as it comes.
 	numbers []int32
-	words   map[string]int32
+	words   wordTable
 	spelled bool
 }
 
@@ -111,25 +111,21 @@ func (c *column) addWord(b []byte) int {
 			return 0
 		}
 	}
-	k, ok := c.words[string(b)]
-	if !ok {
-		k = int32(len(c.text.ends))
-		if k >= wordsJudged && 2*int(k) > len(c.numbers) || len(c.text.data)+len(b) > wordsBytes {
-			grown := c.spell()
-			c.text.add(b)
-			return grown + len(b)
-		}
-		if c.words == nil {
-			c.words = map[string]int32{}
-		}
-		c.words[string(b)] = k
-		c.text.add(b)
-	}
-	c.numbers = append(c.numbers, k)
-	if ok {
+	k, slot := c.words.find(&c.text, b)
+	if k >= 0 {
+		c.numbers = append(c.numbers, k)
 		return 0
 	}
-	return 2*len(b) + 64
+	k = int32(len(c.text.ends))
+	if k >= wordsJudged && 2*int(k) > len(c.numbers) || len(c.text.data)+len(b) > wordsBytes {
+		grown := c.spell()
+		c.text.add(b)
+		return grown + len(b)
+	}
+	c.text.add(b)
+	c.words.add(slot, k)
+	c.numbers = append(c.numbers, k)
+	return len(b) + 32
 }
 
 // spell goes over to holding every value as it is, also in later row groups.
@@ -138,7 +134,7 @@ func (c *column) spell() (grown int) {
 	for _, k := range c.numbers {
 		all.add(c.text.at(int(k)))
 	}
-	c.text, c.numbers, c.words, c.spelled = all, nil, nil, true
+	c.text, c.numbers, c.words, c.spelled = all, nil, wordTable{}, true
 	return len(all.data)
 }
 
@@ -172,7 +168,7 @@ func (c *column) reset() {
 
 		numbers: c.numbers[:0], words: c.words, spelled: c.spelled,
 	}
-	clear(c.words)
+	c.words.reset()
 }
 
 // value says that a plain column has a value in the row.

@@ -136,7 +136,7 @@ func (g *gatherer) add(r *reading, b block) error {
 
 // start starts one more worker.
 func (g *load) start() {
-	w := newWorker(g.staging.Dir(), len(g.workers), g.opts.Now())
+	w := newWorker(g.staging.Dir(), len(g.workers), g.opts.rowBytes, g.opts.Now())
 	g.workers = append(g.workers, w)
 	work := g.work
 	g.wg.Go(func() { g.run(w, work) })

@@ -132,6 +132,19 @@ func appendDeltas(dst []byte, values []int64) []byte {
 	return dst
 }
 
+// appendLengthsAndTexts appends the lengths of the texts from lo to hi as
+// differences, and then the texts in one piece (DELTA_LENGTH_BYTE_ARRAY): a
+// length before each text would cost more than it says.
+func appendLengthsAndTexts(dst []byte, t *texts, lo, hi int, scratch []int64) ([]byte, []int64) {
+	first := t.start(lo)
+	start, scratch := first, scratch[:0]
+	for _, end := range t.ends[lo:hi] {
+		scratch = append(scratch, int64(end-start))
+		start = end
+	}
+	return append(appendDeltas(dst, scratch), t.data[first:start]...), scratch
+}
+
 // appendTexts appends the texts from lo to hi, each with its length before it.
 func appendTexts(dst []byte, t *texts, lo, hi int) []byte {
 	start := t.start(lo)

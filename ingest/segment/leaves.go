@@ -20,8 +20,11 @@ const (
 	pageRows  = 4096
 )
 
-// levels are the definition and repetition levels of a page.
-type levels struct{ defs, reps []uint8 }
+// levels are the definition and repetition levels of a page, and scratch memory.
+type levels struct {
+	defs, reps []uint8
+	lengths    []int64
+}
 
 // leaf is one leaf of a column: its values without gaps, and its levels.
 type leaf struct {
@@ -171,13 +174,14 @@ func (l *leaf) size(lo, hi int) int {
 }
 
 // values appends the values from lo to hi as they stand in a page.
-func (l *leaf) values(dst []byte, lo, hi int) []byte {
+func (l *leaf) values(dst []byte, lo, hi int, s *levels) []byte {
 	switch {
 	case len(l.numbers) > 0:
 		width := l.width()
 		return appendHybrid(append(dst, byte(width)), l.numbers[lo:hi], width)
 	case l.typ == schemas.Text:
-		return appendTexts(dst, l.text, lo, hi)
+		dst, s.lengths = appendLengthsAndTexts(dst, l.text, lo, hi, s.lengths)
+		return dst
 	case l.typ == schemas.Boolean:
 		return appendBools(dst, l.ints[lo:hi])
 	case l.plain:
@@ -193,7 +197,9 @@ func (l *leaf) encoding() parquet.Encoding {
 	switch {
 	case len(l.numbers) > 0:
 		return parquet.Encodings.RLEDict
-	case l.typ == schemas.Text, l.typ == schemas.Boolean, l.plain:
+	case l.typ == schemas.Text:
+		return parquet.Encodings.DeltaLengthByteArray
+	case l.typ == schemas.Boolean, l.plain:
 		return parquet.Encodings.Plain
 	}
 	return parquet.Encodings.DeltaBinaryPacked

@@ -69,9 +69,10 @@ type compressor struct {
 }
 
 func newCompressor() *compressor {
-	// A page is about a megabyte at most, so a longer window is of no use.
+	// A page is about a megabyte at most, so a longer window is of no use. Ids in
+	// hex repeat nowhere and still have but four bits a letter: entropy counts.
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20),
-		zstd.WithZeroFrames(true), zstd.WithEncoderCRC(false))
+		zstd.WithZeroFrames(true), zstd.WithEncoderCRC(false), zstd.WithAllLitEntropyCompression(true))
 	if err != nil {
 		panic(err) // of the options, which are constant
 	}
@@ -123,7 +124,7 @@ func (w *leafWriter) page(n, lo, hi int, s *levels) error {
 	if w.full > 0 {
 		b = appendLevels(b, s.defs, bits.Len8(w.full))
 	}
-	w.pages.raw = w.values(b, lo, hi)
+	w.pages.raw = w.values(b, lo, hi, s)
 	w.written += hi - lo
 	return w.dataPage(n, w.encoding())
 }

@@ -35,8 +35,25 @@ func writerProperties(d schemas.Dataset) *parquet.WriterProperties {
 		if isInteger(c.Type) {
 			opts = append(opts, parquet.WithEncodingFor(c.Name, parquet.Encodings.DeltaBinaryPacked))
 		}
+		if path, ok := textPath(c); ok {
+			opts = append(opts, parquet.WithEncodingFor(path, parquet.Encodings.DeltaLengthByteArray))
+		}
 	}
 	return parquet.NewWriterProperties(opts...)
+}
+
+// textPath gives the path of the leaf of a column whose texts are spelled out,
+// or false where it has none.
+func textPath(c schemas.Column) (path string, ok bool) {
+	switch c.Type {
+	case schemas.Text:
+		return c.Name, true
+	case schemas.Texts:
+		return c.Name + ".list.element", true
+	case schemas.TextMap:
+		return c.Name + ".key_value.value", true
+	}
+	return "", false
 }
 
 // isInteger tells whether a column's values are written as integers.

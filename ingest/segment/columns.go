@@ -201,6 +201,7 @@ func (c *column) list(row, n int) {
 
 // group gathers the rows of one future row group.
 type group struct {
+	kind    int // as in partKey
 	dataset *schemas.Dataset
 	rows    int
 	bytes   int       // an estimate of the memory it takes
@@ -215,14 +216,19 @@ const (
 	rowBytes   = 160
 )
 
-// groups keeps emptied groups with their memory for the batches to come.
-var groups = map[*schemas.Dataset]*sync.Pool{&schemas.Events: {}, &schemas.Rejects: {}}
+// groups keeps emptied groups with their memory for the batches to come: those
+// of rejects, and of each event type, for they are of very different sizes.
+var groups [1 + len(eventTypes)]sync.Pool
 
-func newGroup(d *schemas.Dataset) *group {
-	if g, ok := groups[d].Get().(*group); ok {
+func newGroup(kind int) *group {
+	if g, ok := groups[1+kind].Get().(*group); ok {
 		return g
 	}
-	return &group{dataset: d, bytes: groupBytes, cols: make([]*column, len(d.Columns))}
+	d := &schemas.Events
+	if kind < 0 {
+		d = &schemas.Rejects
+	}
+	return &group{kind: kind, dataset: d, bytes: groupBytes, cols: make([]*column, len(d.Columns))}
 }
 
 // release gives the group's memory to the batches to come.
@@ -233,7 +239,7 @@ func (g *group) release() {
 			c.spelled = false
 		}
 	}
-	groups[g.dataset].Put(g)
+	groups[1+g.kind].Put(g)
 }
 
 // reset empties the group and keeps its memory.

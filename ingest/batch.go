@@ -42,6 +42,7 @@ type FileReport struct {
 	Err     error // what went wrong; nil where all was read
 
 	users int64
+	ended string // the source id of a rotated file that was read to its end
 }
 
 // Summary says what a batch did.
@@ -160,7 +161,7 @@ type batch struct {
 	summary *Summary
 	queue   []*job
 	waiting []*job        // with lines that wait for a commit
-	ended   []string      // source ids of rotated files that were read to their end
+	flying  []*job        // with lines in the commit under way
 	retry   time.Duration // after a full disk, at first
 	noSpace time.Duration // the last such wait
 }
@@ -189,7 +190,10 @@ func (b *batch) enqueue(path string, src *Source) {
 var errAgain = errors.New("read again")
 
 func (b *batch) run(ctx context.Context) (*Summary, error) {
-	defer b.gather.drop()
+	defer func() {
+		_ = b.land() // whatever ended the run was more
+		b.gather.drop()
+	}()
 	for {
 		var j *job
 		var err error
@@ -199,6 +203,13 @@ func (b *batch) run(ctx context.Context) (*Summary, error) {
 			err = b.read(ctx, j)
 		} else if err = b.commit(); err == nil {
 			break
+		}
+		if err != nil && !isOwn(err) {
+			// Before anything is read again, what is under way has an end; and if
+			// that is a bad one, it came first.
+			if failed := b.land(); failed != nil {
+				err = failed
+			}
 		}
 		var uncertain *lake.UncertainError
 		switch {
@@ -252,11 +263,15 @@ func isOwn(err error) bool {
 // again drops the lines that wait and puts their files back in front.
 func (b *batch) again(j *job) {
 	b.gather.drop()
-	if j != nil && !slices.Contains(b.waiting, j) {
-		b.waiting = append(b.waiting, j)
+	var back []*job
+	for _, w := range append(append(b.flying, b.waiting...), j) {
+		if w != nil && !slices.Contains(back, w) {
+			w.report.ended = ""
+			back = append(back, w)
+		}
 	}
-	b.queue = append(b.waiting, b.queue...)
-	b.waiting = nil
+	b.queue = append(back, b.queue...)
+	b.flying, b.waiting = nil, nil
 }
 
 // waitForSpace says that the disk is full and waits a while.
@@ -272,12 +287,34 @@ func (b *batch) waitForSpace(ctx context.Context, err error) error {
 	}
 }
 
+// commit publishes what waits, and waits for it.
 func (b *batch) commit() error {
-	done, rec, err := b.gather.commit()
+	if err := b.takeOff(); err != nil {
+		return err
+	}
+	return b.land()
+}
+
+// takeOff begins to publish what waits, when what took off before has landed.
+func (b *batch) takeOff() error {
+	if err := b.land(); err != nil {
+		return err
+	}
+	b.gather.takeOff()
+	b.flying, b.waiting = b.waiting, nil
+	return nil
+}
+
+// land waits for the commit under way, if there is one, and reports it.
+func (b *batch) land() error {
+	if b.gather.ahead == nil {
+		return nil // and the files of one that failed are still to be put back
+	}
+	done, rec, err := b.gather.land()
 	if err != nil {
 		return err
 	}
-	b.waiting, b.noSpace = nil, 0
+	b.flying, b.noSpace = nil, 0
 	if rec == nil {
 		return nil
 	}
@@ -290,7 +327,10 @@ func (b *batch) commit() error {
 		if f.Commits == 0 {
 			f.Start = rangeStart(rec, c.r.id)
 		}
-		f.State, f.SourceID, f.End = Read, c.r.id, c.end
+		f.SourceID, f.End = c.r.id, c.end
+		if f.State != Failed { // on the way to its end
+			f.State = Read
+		}
 		f.Commits++
 		f.users += c.users
 	}
@@ -405,13 +445,18 @@ func (b *batch) readLines(ctx context.Context, j *job, r *reading, o *opened, li
 		if err := b.gather.add(r, blk); err != nil {
 			return err
 		}
+		if b.gather.hasLanded() {
+			if err := b.land(); err != nil {
+				return err
+			}
+		}
 		if !b.gather.full() {
 			return nil
 		}
 		if err := o.unchanged(lines); err != nil {
 			return err
 		}
-		return b.commit()
+		return b.takeOff()
 	}
 	for {
 		if err := ctx.Err(); err != nil {
@@ -457,7 +502,7 @@ func (b *batch) readLines(ctx context.Context, j *job, r *reading, o *opened, li
 // ends notes that a rotated file was read to its end.
 func (b *batch) ends(j *job, id string) {
 	if j.src != nil && !j.src.isLog(j.path) {
-		b.ended = append(b.ended, id)
+		j.report.ended = id
 		b.gather.ended = append(b.gather.ended, id)
 	}
 }

@@ -375,13 +375,17 @@ func (b *batch) noteEnds() error {
 	if err != nil {
 		return err
 	}
-	whole := map[string]bool{}
+	whole, out := map[string]bool{}, findings{}
 	for _, f := range b.summary.Files {
+		if f.Err == nil && f.ended != "" {
+			out.ended = append(out.ended, f.ended)
+		}
 		if f.SourceID != "" && f.Err == nil && (f.State == Read || f.State == AlreadyRead) {
 			whole[f.SourceID] = true
 		}
 	}
-	_, err = note(b.opts, findings{ended: b.ended, healed: healedBy(state, whole)})
+	out.healed = healedBy(state, whole)
+	_, err = note(b.opts, out)
 	return err
 }
 

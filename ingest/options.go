@@ -47,8 +47,12 @@ type Options struct {
 	Rows     int64         // 0: 500,000
 	// MaxLine is the longest line that is read, in bytes without its end; 0: 1 MiB.
 	MaxLine int64
-	// Threads is how many lines are decoded at a time; 0: one a processor.
+	// Threads is how many lines are decoded at a time; 0: one a processor, as
+	// far as Memory allows.
 	Threads int
+	// Memory is what the whole process may take, in bytes; 0: 2 GiB. Ingest
+	// keeps well below it.
+	Memory int64
 	// Privacy holds the privacy settings; what belongs to a source is filled in.
 	Privacy decode.Options
 	// Now is the clock: the moment of reading, and of a commit.
@@ -63,6 +67,8 @@ type Options struct {
 	Stats *Stats
 	// Progress, when not nil, is told of bytes read, from one goroutine at a time.
 	Progress func(Progress)
+
+	rowBytes int // of the rows that one thread holds
 }
 
 // Progress is how far a batch has come with the file that it reads.
@@ -88,6 +94,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
+	o.Threads, o.rowBytes = shares(o.Memory, o.MaxLine, o.Threads)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

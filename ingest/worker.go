@@ -113,9 +113,9 @@ type piece struct {
 	start  int64
 }
 
-func newWorker(s *lake.Staging, number int, now time.Time) *worker {
+func newWorker(s *lake.Staging, number, rowBytes int, now time.Time) *worker {
 	return &worker{
-		batch: segment.New(s.Dir(), segment.Options{Disk: s.Disk(), Prefix: fmt.Sprintf("w%d-", number), Now: now}),
+		batch: segment.New(s.Dir(), segment.Options{Disk: s.Disk(), Prefix: fmt.Sprintf("w%d-", number), Now: now, Memory: rowBytes}),
 		own:   make(chan task),
 		files: map[*reading]*fileLines{},
 		lines: map[string]int64{},

@@ -1,31 +1,49 @@
-// Command bench runs pixledger's batch ingest as a whole process against one
-// DuckDB statement over the same log, in turns, and prints the ratio. Absolute
-// figures drift from machine to machine; the ratio of one run is what counts.
+// Command bench measures whole processes: pixledger's batch ingest against one
+// DuckDB statement over the same log, the size of what it writes, how it grows,
+// how the daemon follows a log, and how fast it is back after a crash. Each
+// figure stands beside its goal. Absolute figures drift from machine to machine;
+// the ratios of one run are what counts.
 package main
 
 import (
-	"database/sql"
-	_ "embed" // the statement
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"syscall"
+	"strings"
 	"time"
-
-	_ "github.com/duckdb/duckdb-go/v2" // the peer's engine
 )
 
-//go:embed read_json.sql
-var readJSON string
+// bench is one run of the command.
+type bench struct {
+	program string // pixledger
+	self    string // this program, to be the peer
+	dir     string // for logs and lakes
+	lines   int64
+	runs    int
+	start   string // when logs begin: so long ago that they end in the past
+}
+
+// measurements are what -only selects from, in their order.
+var measurements = []struct {
+	name string
+	run  func(*bench) error
+}{
+	{"batch", (*bench).batch},
+	{"size", (*bench).size},
+	{"growth", (*bench).growth},
+	{"live", (*bench).live},
+	{"latency", (*bench).latency},
+	{"restart", (*bench).restart},
+}
 
 func main() {
-	program := flag.String("pixledger", "bin/pixledger", "the program to measure")
-	lines := flag.Int64("lines", 2_000_000, "lines of the log")
-	runs := flag.Int("runs", 3, "runs of each")
+	b := &bench{}
+	flag.StringVar(&b.program, "pixledger", "bin/pixledger", "the program to measure")
+	flag.Int64Var(&b.lines, "lines", 2_000_000, "lines of the log")
+	flag.IntVar(&b.runs, "runs", 3, "runs of what is compared")
+	only := flag.String("only", "", "measure this alone: "+names())
 	peer := flag.String("peer", "", "be the peer: read this log")
 	out := flag.String("out", "", "where the peer writes")
 	flag.Parse()
@@ -33,7 +51,7 @@ func main() {
 		if *peer != "" {
 			return runPeer(*peer, *out)
 		}
-		return compare(*program, *lines, *runs)
+		return b.measureAll(*only)
 	}()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -41,81 +59,54 @@ func main() {
 	}
 }
 
-func runPeer(log, out string) error {
-	db, err := sql.Open("duckdb", "")
-	if err != nil {
-		return err
+func names() string {
+	var all []string
+	for _, m := range measurements {
+		all = append(all, m.name)
 	}
-	defer db.Close()
-	_, err = db.Exec(readJSON, log, out)
-	return err
+	return strings.Join(all, ", ")
 }
 
-// figures are what one process took.
-type figures struct {
-	wall, cpu time.Duration
-	peak      int64 // bytes
-}
-
-func measure(name string, args ...string) (figures, error) {
-	c := exec.Command(name, args...)
-	c.Stderr = os.Stderr
-	start := time.Now()
-	if err := c.Run(); err != nil {
-		return figures{}, fmt.Errorf("%s: %w", filepath.Base(name), err)
-	}
-	u := c.ProcessState.SysUsage().(*syscall.Rusage)
-	return figures{time.Since(start), c.ProcessState.UserTime() + c.ProcessState.SystemTime(), u.Maxrss * 1024}, nil
-}
-
-func compare(program string, lines int64, runs int) error {
-	dir, err := os.MkdirTemp("", "pixledger-bench-*")
-	if err != nil {
+func (b *bench) measureAll(only string) (err error) {
+	if b.program, err = filepath.Abs(b.program); err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	log := filepath.Join(dir, "pixel.log")
-	if _, err := measure(program, "gen", "--lines", fmt.Sprint(lines), "-o", log, "--init-catalog", filepath.Join(dir, "catalog.yaml")); err != nil {
+	if b.self, err = os.Executable(); err != nil {
 		return err
 	}
-	fi, err := os.Stat(log)
-	if err != nil {
-		return err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	var own, peer []figures
-	for i := range runs {
-		conf := filepath.Join(dir, fmt.Sprintf("run%d.yaml", i))
-		content := fmt.Sprintf("lake: ./lake%d\ncatalog: ./catalog.yaml\nsources: []\n", i)
-		if err := os.WriteFile(conf, []byte(content), 0o600); err != nil {
-			return err
+	b.start = time.Now().UTC().AddDate(0, 0, -100).Format(time.DateOnly) + "T00:00:00Z"
+	fmt.Printf("%d processors, %s\n", runtime.NumCPU(), runtime.Version())
+	known := false
+	for _, m := range measurements {
+		if only != "" && only != m.name {
+			continue
 		}
-		f, err := measure(program, "ingest", "-c", conf, "--format", "pixledger", log)
-		if err != nil {
-			return err
+		known = true
+		fmt.Printf("\n## %s\n\n", m.name)
+		if err := b.alone(m.run); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
 		}
-		own = append(own, f)
-		if f, err = measure(self, "-peer", log, "-out", filepath.Join(dir, fmt.Sprintf("peer%d.parquet", i))); err != nil {
-			return err
-		}
-		peer = append(peer, f)
 	}
-	fmt.Printf("%d lines, %.1f bytes a line, %d processors, %s\n\n", lines, float64(fi.Size())/float64(lines), runtime.NumCPU(), runtime.Version())
-	fmt.Printf("| medians of %d runs | wall s | CPU s | k lines/s | peak MiB |\n|---|---|---|---|---|\n", runs)
-	a, b := median(own), median(peer)
-	row := func(name string, f figures) {
-		fmt.Printf("| %s | %.2f | %.2f | %.0f | %d |\n", name, f.wall.Seconds(), f.cpu.Seconds(), float64(lines)/f.wall.Seconds()/1000, f.peak>>20)
+	if !known {
+		return fmt.Errorf("-only %s: there is no such measurement; allowed: %s", only, names())
 	}
-	row("pixledger ingest, all columns, exactly once", a)
-	row("DuckDB read_json, 12 columns", b)
-	fmt.Printf("\nbatch ingest is %.2fx as fast as the statement (goal: at least 2.0x)\n", b.wall.Seconds()/a.wall.Seconds())
 	return nil
 }
 
-func median(list []figures) figures {
-	slices.SortFunc(list, func(x, y figures) int { return int(x.wall - y.wall) })
-	return list[len(list)/2]
+// alone runs one measurement in a folder of its own.
+func (b *bench) alone(run func(*bench) error) (err error) {
+	if b.dir, err = os.MkdirTemp("", "pixledger-bench-*"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	return run(b)
+}
+
+// goal prints a figure beside its goal.
+func goal(met bool, figure, goal string) {
+	verdict := "missed"
+	if met {
+		verdict = "met"
+	}
+	fmt.Printf("%s (goal: %s; %s)\n", figure, goal, verdict)
 }

@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,6 +60,7 @@ format is recognised from the content.`,
 				return err
 			}
 			opts.Format, opts.Source = format, source
+			collectRarely(cfg)
 			bar := a.newProgress("reading", byteProgress)
 			opts.Progress = func(p ingest.Progress) { bar.set(p.Path, p.Read, p.Bytes) }
 			var sum *ingest.Summary
@@ -82,6 +86,19 @@ format is recognised from the content.`,
 	return c
 }
 
+// collectRarely lets the heap grow to what ingest keeps below anyway before
+// garbage is collected: nearly all of it is buffers that are used again. Who
+// has set the runtime's own variables knows better.
+func collectRarely(cfg *Config) {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(ingest.HeapLimit(cfg.Limits.Memory, int64(m.HeapAlloc)))
+}
+
 // printIngest says for each file what was read, and the sum. Files below dir
 // are named from there.
 func printIngest(w io.Writer, sum *ingest.Summary, dir string) {
@@ -90,18 +107,18 @@ func printIngest(w io.Writer, sum *ingest.Summary, dir string) {
 		if rel, err := filepath.Rel(dir, name); err == nil && filepath.IsAbs(name) && filepath.IsLocal(rel) {
 			name = rel
 		}
-		switch f.State {
-		case ingest.Read:
+		switch {
+		case f.Commits > 0:
 			fmt.Fprintf(w, "%s: %s", name, accountText(&f.Counts))
 			if f.Left > 0 {
 				fmt.Fprintf(w, "; %d bytes of an unfinished last line wait for its end", f.Left)
 			}
 			fmt.Fprintln(w)
-		case ingest.Earlier:
+		case f.State == ingest.Earlier:
 			fmt.Fprintf(w, "%s: an earlier state of a file that was read further: nothing was read\n", name)
-		case ingest.AlreadyRead:
+		case f.State == ingest.AlreadyRead:
 			fmt.Fprintf(w, "%s: already read\n", name)
-		case ingest.NoLines:
+		case f.State == ingest.NoLines:
 			fmt.Fprintf(w, "%s: has no complete line\n", name)
 		}
 	}
@@ -120,7 +137,7 @@ func accountText(c *lake.Counts) string {
 func ingestOptions(a *app, cfg *Config, l *lake.Lake) (ingest.Options, error) {
 	o := ingest.Options{
 		Lake: l, Sources: ingestSources(cfg), Interval: cfg.Commit.Interval, Rows: cfg.Commit.Rows,
-		MaxLine: cfg.Limits.MaxLine, Threads: cfg.Limits.Threads, Now: a.now, Log: a.logger(),
+		MaxLine: cfg.Limits.MaxLine, Threads: cfg.Limits.Threads, Memory: cfg.Limits.Memory, Now: a.now, Log: a.logger(),
 		Privacy: decode.Options{
 			HonorGPC: cfg.Privacy.HonorGPC, RequireConsent: cfg.Privacy.RequireConsent,
 			IP: decode.IPMode(cfg.Privacy.IP), Params: map[string]decode.ParamMode{},

@@ -19,6 +19,11 @@ func (d *Decoder) address(b []byte, denied bool) []byte {
 	if d.opts.IP == Keep && !denied {
 		return d.text(b)
 	}
+	if n := network4(b); n > 0 {
+		start := len(d.buf)
+		d.buf = append(append(d.buf, b[:n]...), '0')
+		return d.buf[start:len(d.buf):len(d.buf)]
+	}
 	addr, err := netip.ParseAddr(unsafe.String(unsafe.SliceData(b), len(b)))
 	if err != nil {
 		return nil
@@ -35,6 +40,29 @@ func (d *Decoder) address(b []byte, denied bool) []byte {
 	start := len(d.buf)
 	d.buf = prefix.Addr().AppendTo(d.buf)
 	return d.buf[start:len(d.buf):len(d.buf)]
+}
+
+// network4 tells how long the first three numbers of an IPv4 address in its
+// usual form are, with their points; 0 of anything else.
+func network4(b []byte) (network int) {
+	points, digits, value := 0, 0, 0
+	for i, c := range b {
+		switch {
+		case c == '.' && digits > 0 && points < 3:
+			points, digits, value, network = points+1, 0, 0, i+1
+		case c-'0' <= 9 && (digits == 0 || value > 0):
+			digits, value = digits+1, 10*value+int(c-'0')
+			if value > 255 {
+				return 0
+			}
+		default:
+			return 0
+		}
+	}
+	if points != 3 || digits == 0 {
+		return 0
+	}
+	return network
 }
 
 // keyedHash gives pseudonyms of values that can't be told without the key.

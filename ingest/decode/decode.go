@@ -95,7 +95,7 @@ const (
 type Decoder struct {
 	opts  Options
 	from  int64
-	slots [len(grammar.Paths)]map[string]slot
+	slots [len(grammar.Paths)]paramTable
 	hash  *keyedHash
 	bots  botCache
 
@@ -112,7 +112,7 @@ func New(opts Options) (*Decoder, error) {
 	default:
 		return nil, fmt.Errorf("ip: %q is none of truncate, keep, drop", opts.IP)
 	}
-	d := &Decoder{opts: opts, from: math.MinInt64, slots: slots}
+	d := &Decoder{opts: opts, from: math.MinInt64}
 	if !opts.From.IsZero() {
 		d.from = opts.From.UnixMicro()
 	}
@@ -128,14 +128,14 @@ func New(opts Options) (*Decoder, error) {
 			return nil, fmt.Errorf("params: %s: %q is none of drop, hash", name, mode)
 		}
 	}
-	if opts.UserParam != "" {
-		for i := range d.slots {
-			own := map[string]slot{}
-			for name, s := range slots[i] {
-				own[name] = s
+	for i, own := range slots {
+		for name, s := range own {
+			if name != opts.UserParam {
+				d.slots[i].set(name, s)
 			}
-			own[opts.UserParam] = slotUser
-			d.slots[i] = own
+		}
+		if opts.UserParam != "" {
+			d.slots[i].set(opts.UserParam, slotUser)
 		}
 	}
 	return d, nil

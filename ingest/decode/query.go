@@ -38,6 +38,27 @@ const (
 	slotUSPrivacy
 )
 
+// paramTable finds a parameter's slot by its name: few names are of one length.
+type paramTable [16][]param
+
+type param struct {
+	name string
+	slot slot
+}
+
+func (t *paramTable) set(name string, s slot) {
+	t[min(len(name), len(t)-1)] = append(t[min(len(name), len(t)-1)], param{name, s})
+}
+
+func (t *paramTable) find(name []byte) slot {
+	for _, p := range t[min(len(name), len(t)-1)] {
+		if p.name == string(name) {
+			return p.slot
+		}
+	}
+	return slotParam
+}
+
 // slots are the parameters of each of the grammar's paths.
 var slots = func() (all [len(grammar.Paths)]map[string]slot) {
 	for i, p := range grammar.Paths {
@@ -128,7 +149,7 @@ func (d *Decoder) readQuery(b []byte, which int, ev *Event) {
 	q.added.reset()
 	q.gone.reset()
 	toEnd := grammar.Paths[which].ToEnd
-	table := d.slots[which]
+	table := &d.slots[which]
 	for len(b) > 0 {
 		pair := b
 		if i := bytes.IndexByte(b, '&'); i >= 0 {
@@ -153,7 +174,7 @@ func (d *Decoder) readQuery(b []byte, which int, ev *Event) {
 		} else {
 			name = d.unescape(name)
 		}
-		s := table[string(name)]
+		s := table.find(name)
 		if s == slotParam {
 			if !q.first(name) {
 				continue

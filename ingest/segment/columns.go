@@ -5,8 +5,6 @@ import (
 	"sync"
 
 	"pixledger/schemas"
-
-	"github.com/apache/arrow/go/v15/parquet"
 )
 
 // Positions of the columns in their files; a name that the dataset does not
@@ -76,7 +74,7 @@ type column struct {
 	// Of plain columns. defs is 1 for a value and 0 for a null; it is kept from
 	// the first null on, dense columns do without.
 	sparse bool
-	defs   []int16
+	defs   []uint8
 
 	// Of lists and maps: the number of elements of each row, -1 for a null.
 	lens []int32
@@ -89,7 +87,7 @@ type column struct {
 	// Texts that repeat are kept once, in text, and by number. Where too few of
 	// them repeat the column is spelled: text holds every value as it comes.
 	numbers []int32
-	words   map[string]int32
+	words   wordTable
 	spelled bool
 }
 
@@ -113,25 +111,21 @@ func (c *column) addWord(b []byte) int {
 			return 0
 		}
 	}
-	k, ok := c.words[string(b)]
-	if !ok {
-		k = int32(len(c.text.ends))
-		if k >= wordsJudged && 2*int(k) > len(c.numbers) || len(c.text.data)+len(b) > wordsBytes {
-			grown := c.spell()
-			c.text.add(b)
-			return grown + len(b)
-		}
-		if c.words == nil {
-			c.words = map[string]int32{}
-		}
-		c.words[string(b)] = k
-		c.text.add(b)
-	}
-	c.numbers = append(c.numbers, k)
-	if ok {
+	k, slot := c.words.find(&c.text, b)
+	if k >= 0 {
+		c.numbers = append(c.numbers, k)
 		return 0
 	}
-	return 2*len(b) + 64
+	k = int32(len(c.text.ends))
+	if k >= wordsJudged && 2*int(k) > len(c.numbers) || len(c.text.data)+len(b) > wordsBytes {
+		grown := c.spell()
+		c.text.add(b)
+		return grown + len(b)
+	}
+	c.text.add(b)
+	c.words.add(slot, k)
+	c.numbers = append(c.numbers, k)
+	return len(b) + 32
 }
 
 // spell goes over to holding every value as it is, also in later row groups.
@@ -140,7 +134,7 @@ func (c *column) spell() (grown int) {
 	for _, k := range c.numbers {
 		all.add(c.text.at(int(k)))
 	}
-	c.text, c.numbers, c.words, c.spelled = all, nil, nil, true
+	c.text, c.numbers, c.words, c.spelled = all, nil, wordTable{}, true
 	return len(all.data)
 }
 
@@ -155,25 +149,14 @@ func (t *texts) add(b []byte) {
 	t.ends = append(t.ends, len(t.data))
 }
 
-func (t *texts) at(i int) []byte {
-	start := 0
-	if i > 0 {
-		start = t.ends[i-1]
-	}
-	return t.data[start:t.ends[i]]
-}
+func (t *texts) at(i int) []byte { return t.data[t.start(i):t.ends[i]] }
 
-// slices appends the texts from lo to hi to dst.
-func (t *texts) slices(dst []parquet.ByteArray, lo, hi int) []parquet.ByteArray {
-	start := 0
-	if lo > 0 {
-		start = t.ends[lo-1]
+// start is where the i-th text begins, or would begin if there were one more.
+func (t *texts) start(i int) int {
+	if i == 0 {
+		return 0
 	}
-	for _, end := range t.ends[lo:hi] {
-		dst = append(dst, t.data[start:end:end])
-		start = end
-	}
-	return dst
+	return t.ends[i-1]
 }
 
 // reset empties the column and keeps its memory.
@@ -185,7 +168,7 @@ func (c *column) reset() {
 
 		numbers: c.numbers[:0], words: c.words, spelled: c.spelled,
 	}
-	clear(c.words)
+	c.words.reset()
 }
 
 // value says that a plain column has a value in the row.
@@ -218,6 +201,7 @@ func (c *column) list(row, n int) {
 
 // group gathers the rows of one future row group.
 type group struct {
+	kind    int // as in partKey
 	dataset *schemas.Dataset
 	rows    int
 	bytes   int       // an estimate of the memory it takes
@@ -232,14 +216,19 @@ const (
 	rowBytes   = 160
 )
 
-// groups keeps emptied groups with their memory for the batches to come.
-var groups = map[*schemas.Dataset]*sync.Pool{&schemas.Events: {}, &schemas.Rejects: {}}
+// groups keeps emptied groups with their memory for the batches to come: those
+// of rejects, and of each event type, for they are of very different sizes.
+var groups [1 + len(eventTypes)]sync.Pool
 
-func newGroup(d *schemas.Dataset) *group {
-	if g, ok := groups[d].Get().(*group); ok {
+func newGroup(kind int) *group {
+	if g, ok := groups[1+kind].Get().(*group); ok {
 		return g
 	}
-	return &group{dataset: d, bytes: groupBytes, cols: make([]*column, len(d.Columns))}
+	d := &schemas.Events
+	if kind < 0 {
+		d = &schemas.Rejects
+	}
+	return &group{kind: kind, dataset: d, bytes: groupBytes, cols: make([]*column, len(d.Columns))}
 }
 
 // release gives the group's memory to the batches to come.
@@ -250,7 +239,7 @@ func (g *group) release() {
 			c.spelled = false
 		}
 	}
-	groups[g.dataset].Put(g)
+	groups[1+g.kind].Put(g)
 }
 
 // reset empties the group and keeps its memory.

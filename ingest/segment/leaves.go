@@ -2,40 +2,40 @@ package segment
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
-	"fmt"
+	"math/bits"
+	"slices"
 
 	"pixledger/schemas"
 
-	"github.com/apache/arrow/go/v15/arrow"
-	"github.com/apache/arrow/go/v15/arrow/array"
-	"github.com/apache/arrow/go/v15/arrow/memory"
 	"github.com/apache/arrow/go/v15/parquet"
-	"github.com/apache/arrow/go/v15/parquet/file"
 	"github.com/apache/arrow/go/v15/parquet/metadata"
 )
 
-// levels is scratch memory for writing columns.
+// Bounds of a page: about how many bytes its values take before they are
+// compressed, and after how many rows that is looked at.
+const (
+	pageBytes = 1 << 20
+	pageRows  = 4096
+)
+
+// levels are the definition and repetition levels of a page, and scratch memory.
 type levels struct {
-	zeros, ones []int16
-	defs, reps  []int16
-	texts       []parquet.ByteArray
-	ints        []int32
-	bools       []bool
-	valid       []byte
-	offsets     []int32
+	defs, reps []uint8
+	lengths    []int64
 }
 
-// constant gives n levels that are all 0 or all 1.
-func (s *levels) constant(v int16, n int) []int16 {
-	list := &s.zeros
-	if v == 1 {
-		list = &s.ones
-	}
-	for len(*list) < n {
-		*list = append(*list, v)
-	}
-	return (*list)[:n]
+// leaf is one leaf of a column: its values without gaps, and its levels.
+type leaf struct {
+	typ     schemas.Type // of the values: an integer's, Boolean, or Text
+	ints    []int64
+	text    *texts
+	numbers []int32 // of the values in text, where that is a dictionary
+	plain   bool    // integers stand as they are, not as differences
+	bounded bool    // smallest and largest value are of use
+	full    uint8   // the definition level of a value
+	lists   bool    // there are repetition levels
 }
 
 // writeColumn writes the leaves of one column.
@@ -52,124 +52,97 @@ func writeColumn(rg *rowGroup, d schemas.Column, c *column, rows int, s *levels)
 	}
 	switch d.Type {
 	case schemas.BigInts:
-		return writeList(rg, c, rows, s, leaf{full: 3})
+		return writeList(rg, c, rows, s, leaf{typ: schemas.BigInt, ints: c.ints, plain: true, bounded: true, full: 3, lists: true})
 	case schemas.Texts:
-		return writeList(rg, c, rows, s, leaf{text: &c.text, full: 3})
+		return writeList(rg, c, rows, s, leaf{typ: schemas.Text, text: &c.text, bounded: true, full: 3, lists: true})
 	case schemas.TextMap:
 		// An entry's key is required, and so its levels end one lower.
-		if err := writeList(rg, c, rows, s, leaf{text: &c.text, numbers: c.numbers, full: 2}); err != nil {
+		keys := leaf{typ: schemas.Text, text: &c.text, numbers: c.numbers, bounded: true, full: 2, lists: true}
+		if err := writeList(rg, c, rows, s, keys); err != nil {
 			return err
 		}
-		return writeList(rg, c, rows, s, leaf{text: &c.values, full: 3})
+		return writeList(rg, c, rows, s, leaf{typ: schemas.Text, text: &c.values, full: 3, lists: true})
 	}
 	if d.Required && (c.rows != rows || c.sparse) {
 		return errors.New("a required value is missing")
 	}
-	w, words, err := rg.nextLeaf(leaf{text: &c.text, numbers: c.numbers}, s)
+	l := leaf{typ: d.Type, ints: c.ints, text: &c.text, numbers: c.numbers, bounded: d.Name != "event_id", full: 1}
+	if d.Required {
+		l.full = 0
+	}
+	w, err := rg.nextLeaf(l)
 	if err != nil {
 		return err
 	}
-	step := batchRows
-	if isInteger(d.Type) {
-		step = rows // differences can't be written of a batch without values
-	}
-	at := 0
-	for lo := 0; lo < rows; lo += step {
-		hi := min(lo+step, rows)
-		var defs []int16
-		n := hi - lo
+	value := 0
+	for lo := 0; lo < rows; {
+		hi, first := lo, value
+		for hi < rows && l.size(first, value) < pageBytes {
+			n := min(pageRows, rows-hi)
+			value += c.given(hi, hi+n)
+			hi += n
+		}
+		s.defs = s.defs[:0]
 		if !d.Required {
-			defs, n = c.levels(lo, hi, s)
+			s.defs = c.levels(s.defs, lo, hi)
 		}
-		if words != nil {
-			err = words.write(c.numbers[at:at+n], hi-lo, defs, nil, s)
-		} else {
-			err = writeValues(w, c, at, at+n, defs, s)
-		}
-		if err != nil {
+		if err := w.page(hi-lo, first, value, s); err != nil {
 			return err
 		}
-		at += n
+		lo = hi
 	}
-	return w.Close()
+	return w.finish()
 }
 
-// levels gives the definition levels of the rows from lo to hi, and how many of
-// them have a value.
-func (c *column) levels(lo, hi int, s *levels) (defs []int16, values int) {
-	told := min(c.rows, hi)
-	switch {
-	case c.rows <= lo:
-		return s.constant(0, hi-lo), 0
-	case !c.sparse && told == hi:
-		return s.constant(1, hi-lo), hi - lo
-	case c.sparse && told == hi:
-		defs = c.defs[lo:hi]
-	case c.sparse:
-		defs = append(append(s.defs[:0], c.defs[lo:told]...), s.constant(0, hi-told)...)
-		s.defs = defs
-	default:
-		defs = append(append(s.defs[:0], s.constant(1, told-lo)...), s.constant(0, hi-told)...)
-		s.defs = defs
+// levels appends the definition levels of the rows from lo to hi.
+func (c *column) levels(dst []uint8, lo, hi int) []uint8 {
+	told := max(lo, min(c.rows, hi))
+	if c.sparse {
+		dst = append(dst, c.defs[lo:told]...)
+	} else {
+		dst = fill(dst, 1, told-lo)
 	}
-	for _, d := range defs {
-		values += int(d)
-	}
-	return defs, values
+	return fill(dst, 0, hi-told)
 }
 
-// writeValues writes the values from lo to hi with their levels.
-func writeValues(w file.ColumnChunkWriter, c *column, lo, hi int, defs []int16, s *levels) error {
-	var err error
-	switch w := w.(type) {
-	case *file.ByteArrayColumnChunkWriter:
-		s.texts = c.text.slices(s.texts[:0], lo, hi)
-		_, err = w.WriteBatch(s.texts, defs, nil)
-	case *file.Int64ColumnChunkWriter:
-		_, err = w.WriteBatch(c.ints[lo:hi], defs, nil)
-	case *file.Int32ColumnChunkWriter:
-		s.ints = s.ints[:0]
-		for _, v := range c.ints[lo:hi] {
-			s.ints = append(s.ints, int32(v))
-		}
-		_, err = w.WriteBatch(s.ints, defs, nil)
-	case *file.BooleanColumnChunkWriter:
-		s.bools = s.bools[:0]
-		for _, v := range c.ints[lo:hi] {
-			s.bools = append(s.bools, v != 0)
-		}
-		_, err = w.WriteBatch(s.bools, defs, nil)
-	default:
-		err = fmt.Errorf("no way to write a column of %s", w.Type())
+// given counts the values of the rows from lo to hi of a plain column.
+func (c *column) given(lo, hi int) int {
+	told := max(lo, min(c.rows, hi))
+	if !c.sparse {
+		return told - lo
 	}
-	return err
+	return bytes.Count(c.defs[lo:told], []byte{1})
 }
 
-// leaf is one leaf of a column: its texts, or nil for integers; their numbers
-// where they are kept once; and the definition level of a value.
-type leaf struct {
-	text    *texts
-	numbers []int32
-	full    int16
+func fill(dst []uint8, v uint8, n int) []uint8 {
+	for range n {
+		dst = append(dst, v)
+	}
+	return dst
 }
 
 // writeList writes one leaf of a list or map, whole rows at a time.
 func writeList(rg *rowGroup, c *column, rows int, s *levels, l leaf) error {
-	w, words, err := rg.nextLeaf(l, s)
+	w, err := rg.nextLeaf(l)
 	if err != nil {
 		return err
 	}
 	element, value := 0, 0
 	for lo := 0; lo < rows; {
-		defs, reps := s.defs[:0], s.reps[:0]
+		s.defs, s.reps = s.defs[:0], s.reps[:0]
 		first := value
-		for ; lo < rows && len(defs) < batchRows; lo++ {
+		for looked := 0; lo < rows; lo++ {
+			if len(s.defs)-looked >= pageRows {
+				if looked = len(s.defs); l.size(first, value) >= pageBytes {
+					break
+				}
+			}
 			n := int32(-1)
 			if lo < len(c.lens) {
 				n = c.lens[lo]
 			}
 			if n < 0 {
-				defs, reps = append(defs, 0), append(reps, 0)
+				s.defs, s.reps = append(s.defs, 0), append(s.reps, 0)
 				continue
 			}
 			for k := range n {
@@ -179,120 +152,105 @@ func writeList(rg *rowGroup, c *column, rows int, s *levels, l leaf) error {
 				} else {
 					value++
 				}
-				defs = append(defs, def)
-				reps = append(reps, int16(min(k, 1)))
+				s.defs = append(s.defs, def)
+				s.reps = append(s.reps, uint8(min(k, 1)))
 				element++
 			}
 		}
-		s.defs, s.reps = defs, reps
-		switch w := w.(type) {
-		case *file.ByteArrayColumnChunkWriter:
-			if words != nil {
-				err = words.write(l.numbers[first:value], value-first, defs, reps, s)
-				break
-			}
-			s.texts = l.text.slices(s.texts[:0], first, value)
-			_, err = w.WriteBatch(s.texts, defs, reps)
-		case *file.Int64ColumnChunkWriter:
-			_, err = w.WriteBatch(c.ints[first:value], defs, reps)
-		default:
-			err = fmt.Errorf("no way to write a list of %s", w.Type())
-		}
-		if err != nil {
+		if err := w.page(len(s.defs), first, value, s); err != nil {
 			return err
 		}
 	}
-	return w.Close()
+	return w.finish()
 }
 
-// wordWriter writes a column of texts by their numbers in a dictionary.
-type wordWriter struct {
-	w      *file.ByteArrayColumnChunkWriter
-	bounds []parquet.ByteArray // the smallest and the largest word
+// size is about how many bytes the values from lo to hi take in a page. Of
+// integers and words there are never so many that it matters.
+func (l *leaf) size(lo, hi int) int {
+	if l.text == nil || len(l.numbers) > 0 || l.typ != schemas.Text {
+		return 0
+	}
+	return l.text.start(hi) - l.text.start(lo) + 4*(hi-lo)
 }
 
-// nextLeaf begins a leaf column, with its dictionary where it has one.
-func (g *rowGroup) nextLeaf(l leaf, s *levels) (file.ColumnChunkWriter, *wordWriter, error) {
-	layout := g.file.layout
-	if len(l.numbers) == 0 {
-		w, err := g.nextColumn(layout.props)
-		return w, nil, err
+// values appends the values from lo to hi as they stand in a page.
+func (l *leaf) values(dst []byte, lo, hi int, s *levels) []byte {
+	switch {
+	case len(l.numbers) > 0:
+		width := l.width()
+		return appendHybrid(append(dst, byte(width)), l.numbers[lo:hi], width)
+	case l.typ == schemas.Text:
+		dst, s.lengths = appendLengthsAndTexts(dst, l.text, lo, hi, s.lengths)
+		return dst
+	case l.typ == schemas.Boolean:
+		return appendBools(dst, l.ints[lo:hi])
+	case l.plain:
+		return appendInts(dst, l.ints[lo:hi])
 	}
-	w, err := g.nextColumn(layout.words)
-	if err != nil {
-		return nil, nil, err
+	return appendDeltas(dst, l.ints[lo:hi])
+}
+
+// width is how many bits a number in the dictionary has.
+func (l *leaf) width() int { return max(1, bits.Len(uint(len(l.text.ends)-1))) }
+
+func (l *leaf) encoding() parquet.Encoding {
+	switch {
+	case len(l.numbers) > 0:
+		return parquet.Encodings.RLEDict
+	case l.typ == schemas.Text:
+		return parquet.Encodings.DeltaLengthByteArray
+	case l.typ == schemas.Boolean, l.plain:
+		return parquet.Encodings.Plain
 	}
-	text, ok := w.(*file.ByteArrayColumnChunkWriter)
-	if !ok {
-		return nil, nil, fmt.Errorf("no dictionary for a column of %s", w.Type())
+	return parquet.Encodings.DeltaBinaryPacked
+}
+
+// statsBytes is how long a text may be that is given as a bound.
+const statsBytes = 4096
+
+// stats gives the bounds and the number of nulls. Values without use for
+// bounds have no statistics at all.
+func (l *leaf) stats(nulls int) metadata.EncodedStatistics {
+	var s metadata.EncodedStatistics
+	if !l.bounded {
+		return s
 	}
-	encoder, ok := text.CurrentEncoder().(interface{ PutDictionary(arrow.Array) error })
-	if !ok {
-		return nil, nil, errors.New("the column takes no dictionary")
+	s.SetNullCount(int64(nulls))
+	if l.typ == schemas.Text {
+		if len(l.text.ends) > 0 {
+			smallest, largest := l.text.bounds()
+			s.SetMin(smallest).SetMax(largest)
+			s.ApplyStatSizeLimits(statsBytes)
+		}
+		return s
 	}
-	n := len(l.text.ends)
-	s.offsets = append(s.offsets[:0], 0)
-	for _, end := range l.text.ends {
-		s.offsets = append(s.offsets, int32(end))
+	if len(l.ints) > 0 {
+		encode := func(v int64) []byte {
+			b := binary.LittleEndian.AppendUint64(nil, uint64(v))
+			switch l.typ {
+			case schemas.Boolean:
+				return b[:1]
+			case schemas.SmallInt:
+				return b[:4]
+			}
+			return b
+		}
+		s.Signed = true
+		s.SetMin(encode(slices.Min(l.ints))).SetMax(encode(slices.Max(l.ints)))
 	}
-	data := array.NewData(arrow.BinaryTypes.String, n, []*memory.Buffer{
-		nil, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(s.offsets)), memory.NewBufferBytes(l.text.data),
-	}, nil, 0, 0)
-	defer data.Release()
-	words := array.NewStringData(data)
-	defer words.Release()
-	if err := encoder.PutDictionary(words); err != nil {
-		return nil, nil, err
-	}
-	smallest, largest := l.text.at(0), l.text.at(0)
-	for i := 1; i < n; i++ {
-		switch b := l.text.at(i); {
+	return s
+}
+
+// bounds gives the smallest and the largest of the texts, byte by byte.
+func (t *texts) bounds() (smallest, largest []byte) {
+	smallest, largest = t.at(0), t.at(0)
+	for i := 1; i < len(t.ends); i++ {
+		switch b := t.at(i); {
 		case bytes.Compare(b, smallest) < 0:
 			smallest = b
 		case bytes.Compare(b, largest) > 0:
 			largest = b
 		}
 	}
-	return w, &wordWriter{text, []parquet.ByteArray{smallest, largest}}, nil
-}
-
-// write writes the numbers of the values of some rows. spaced is how many
-// values and nulls at the leaf there are, of lists only values.
-func (ww *wordWriter) write(numbers []int32, spaced int, defs, reps []int16, s *levels) error {
-	total := max(len(defs), spaced)
-	stats, ok := ww.w.PageStatistics().(*metadata.ByteArrayStatistics)
-	if !ok {
-		return errors.New("a column of texts has no statistics")
-	}
-	if len(numbers) > 0 {
-		// The bounds of all words are bounds of those of each page.
-		stats.Update(ww.bounds, 0)
-	}
-	stats.IncNulls(int64(total - len(numbers)))
-
-	var valid *memory.Buffer
-	nulls := spaced - len(numbers)
-	if nulls > 0 {
-		s.ints = s.ints[:0]
-		s.valid = append(s.valid[:0], make([]byte, (spaced+7)/8)...)
-		k := 0
-		for i, d := range defs {
-			if d == 0 {
-				s.ints = append(s.ints, 0)
-				continue
-			}
-			s.valid[i/8] |= 1 << (i % 8)
-			s.ints = append(s.ints, numbers[k])
-			k++
-		}
-		numbers = s.ints
-		valid = memory.NewBufferBytes(s.valid)
-	}
-	data := array.NewData(arrow.PrimitiveTypes.Int32, spaced, []*memory.Buffer{
-		valid, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(numbers)),
-	}, nil, nulls, 0)
-	defer data.Release()
-	indices := array.NewInt32Data(data)
-	defer indices.Release()
-	return ww.w.WriteDictIndices(indices, defs, reps)
+	return smallest, largest
 }

@@ -2,12 +2,9 @@ package segment
 
 import (
 	"encoding/binary"
-	"errors"
+	"math/bits"
 
-	"github.com/apache/arrow/go/v15/arrow/memory"
 	"github.com/apache/arrow/go/v15/parquet"
-	"github.com/apache/arrow/go/v15/parquet/compress"
-	"github.com/apache/arrow/go/v15/parquet/file"
 	"github.com/apache/arrow/go/v15/parquet/metadata"
 	"github.com/klauspost/compress/zstd"
 )
@@ -15,9 +12,10 @@ import (
 // magic stands at both ends of a Parquet file.
 const magic = "PAR1"
 
-// fileWriter puts row groups into a Parquet file. It is arrow's writer but for
-// the compression: arrow's makes a new ZSTD encoder, megabytes of tables for
-// each processor, for every page, and this one keeps one for all.
+// fileWriter puts row groups into a Parquet file. The schema and the metadata
+// are arrow's, the pages our own: they are made of a column's values in one
+// step, and one ZSTD encoder packs them all. (arrow's column writers go over
+// the values several times and allocate for each page, an encoder too.)
 type fileWriter struct {
 	sink   *sink
 	layout *layout
@@ -42,17 +40,6 @@ type rowGroup struct {
 func (w *fileWriter) appendRowGroup(c *compressor) *rowGroup {
 	w.groups++
 	return &rowGroup{file: w, meta: w.meta.AppendRowGroup(), pages: c, start: w.sink.n}
-}
-
-// nextColumn begins the next leaf column, with one of the layout's properties;
-// the one before it must be closed.
-func (g *rowGroup) nextColumn(props *parquet.WriterProperties) (file.ColumnChunkWriter, error) {
-	meta := g.meta.NextColumnChunk()
-	p, err := newPageWriter(g, meta)
-	if err != nil {
-		return nil, err
-	}
-	return file.NewColumnChunkWriter(meta, p, props), nil
 }
 
 func (g *rowGroup) finish(rows int) error {
@@ -82,9 +69,10 @@ type compressor struct {
 }
 
 func newCompressor() *compressor {
-	// A page is about a megabyte at most, so a longer window is of no use.
+	// A page is about a megabyte at most, so a longer window is of no use. Ids in
+	// hex repeat nowhere and still have but four bits a letter: entropy counts.
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20),
-		zstd.WithZeroFrames(true), zstd.WithEncoderCRC(false))
+		zstd.WithZeroFrames(true), zstd.WithEncoderCRC(false), zstd.WithAllLitEntropyCompression(true))
 	if err != nil {
 		panic(err) // of the options, which are constant
 	}
@@ -97,145 +85,150 @@ func (c *compressor) compress(b []byte) []byte {
 	return c.out
 }
 
-// pageWriter writes the pages of one column of a row group. They come from the
-// column's writer as version 2, not compressed, and are written as version 1,
-// compressed, which every reader knows. (When it makes version 1 itself, it
-// allocates the buffer of the levels anew at every run of nulls.)
-type pageWriter struct {
-	file.PageWriter // writes the headers of data pages
-	sink            *sink
-	pages           *compressor
-	meta            *metadata.ColumnChunkMetaDataBuilder
+// leafWriter writes the pages of one leaf column of a row group. They are of
+// version 1, which every reader knows.
+type leafWriter struct {
+	leaf
+	sink  *sink
+	pages *compressor
+	meta  *metadata.ColumnChunkMetaDataBuilder
+	info  metadata.ChunkMetaInfo
 
-	info      metadata.ChunkMetaInfo
-	dictPages map[parquet.Encoding]int32
-	dataPages map[parquet.Encoding]int32
+	dataPages int32
+	written   int // values
 }
 
-func newPageWriter(g *rowGroup, meta *metadata.ColumnChunkMetaDataBuilder) (*pageWriter, error) {
-	below, err := file.NewPageWriter(g.file.sink, compress.Codecs.Uncompressed, 0, meta, int16(g.file.groups-1), int16(g.meta.CurrentColumn()),
-		memory.DefaultAllocator, false, nil, nil)
-	if err != nil {
-		return nil, err
+// nextLeaf begins the next leaf column, with its dictionary where it has one;
+// the one before it must be finished.
+func (g *rowGroup) nextLeaf(l leaf) (*leafWriter, error) {
+	w := &leafWriter{
+		leaf: l, sink: g.file.sink, pages: g.pages, meta: g.meta.NextColumnChunk(),
+		info: metadata.ChunkMetaInfo{IndexPageOffset: -1},
 	}
-	return &pageWriter{
-		PageWriter: below, sink: g.file.sink, pages: g.pages, meta: meta,
-		info:      metadata.ChunkMetaInfo{IndexPageOffset: -1},
-		dictPages: map[parquet.Encoding]int32{}, dataPages: map[parquet.Encoding]int32{},
-	}, nil
+	if len(l.numbers) == 0 {
+		return w, nil
+	}
+	n := len(l.text.ends)
+	w.info.DictPageOffset = w.sink.n
+	w.pages.raw = appendTexts(w.pages.raw[:0], l.text, 0, n)
+	return w, w.put(dictionaryPage, n, parquet.Encodings.Plain)
 }
 
-// WriteDataPage writes a page, which must be of version 2.
-func (p *pageWriter) WriteDataPage(page file.DataPage) (int64, error) {
-	v2, ok := page.(*file.DataPageV2)
-	if !ok {
-		return 0, errors.New("a data page is not of version 2")
+// page writes the values from lo to hi as a page with the levels, of which
+// there are n where the column has any.
+func (w *leafWriter) page(n, lo, hi int, s *levels) error {
+	b := w.pages.raw[:0]
+	if w.lists {
+		b = appendLevels(b, s.reps, 1)
 	}
-	start := p.sink.n
-	if len(p.dataPages) == 0 {
-		p.info.DataPageOffset = start
+	if w.full > 0 {
+		b = appendLevels(b, s.defs, bits.Len8(w.full))
 	}
-	raw, data := p.pages.version1(v2)
-	v1 := file.NewDataPageV1WithStats(memory.NewBufferBytes(data), page.NumValues(), parquet.Encoding(page.Encoding()),
-		parquet.Encodings.RLE, parquet.Encodings.RLE, int32(raw), page.Statistics())
-	defer v1.Release()
-	if _, err := p.PageWriter.WriteDataPage(v1); err != nil {
-		return 0, err
-	}
-	written := p.sink.n - start
-	p.info.CompressedSize += written
-	p.info.UncompressedSize += written - int64(len(data)) + int64(raw)
-	p.info.NumValues += int64(page.NumValues())
-	p.dataPages[parquet.Encoding(page.Encoding())]++
-	return written, nil
+	w.pages.raw = w.values(b, lo, hi, s)
+	w.written += hi - lo
+	return w.dataPage(n, w.encoding())
 }
 
-// writeNulls writes a leaf column that has nothing but nulls, without a column
-// writer: one page whose levels are one run of zeros each.
+// appendLevels appends levels with their length in bytes before them.
+func appendLevels(dst []byte, levels []uint8, width int) []byte {
+	start := len(dst)
+	dst = appendHybrid(append(dst, 0, 0, 0, 0), levels, width)
+	binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start-4))
+	return dst
+}
+
+func (w *leafWriter) dataPage(n int, encoding parquet.Encoding) error {
+	if w.dataPages == 0 {
+		w.info.DataPageOffset = w.sink.n
+	}
+	w.dataPages++
+	w.info.NumValues += int64(n)
+	return w.put(dataPage, n, encoding)
+}
+
+// put compresses what stands in raw and writes it as a page.
+func (w *leafWriter) put(kind, values int, encoding parquet.Encoding) error {
+	raw := w.pages.raw
+	data := w.pages.compress(raw)
+	header := pageHeader(kind, len(raw), len(data), values, int(encoding))
+	w.info.CompressedSize += int64(len(header) + len(data))
+	w.info.UncompressedSize += int64(len(header) + len(raw))
+	if _, err := w.sink.Write(header); err != nil {
+		return err
+	}
+	_, err := w.sink.Write(data)
+	return err
+}
+
+// finish finishes the column's metadata.
+func (w *leafWriter) finish() error {
+	return w.finishWith(w.encoding(), w.stats(int(w.info.NumValues)-w.written))
+}
+
+func (w *leafWriter) finishWith(encoding parquet.Encoding, stats metadata.EncodedStatistics) error {
+	if stats.IsSet() {
+		w.meta.SetStats(stats)
+	}
+	encodings := metadata.EncodingStats{DataEncodingStats: map[parquet.Encoding]int32{encoding: w.dataPages}}
+	if w.info.DictPageOffset > 0 {
+		encodings.DictEncodingStats = map[parquet.Encoding]int32{parquet.Encodings.Plain: 1}
+	}
+	return w.meta.Finish(w.info, w.info.DictPageOffset > 0, false, encodings, nil)
+}
+
+// writeNulls writes a leaf column that has nothing but nulls: one page whose
+// levels are one run of zeros each.
 func (g *rowGroup) writeNulls(rows int) error {
-	meta := g.meta.NextColumnChunk()
-	p, err := newPageWriter(g, meta)
+	w, err := g.nextLeaf(leaf{})
 	if err != nil {
 		return err
 	}
 	run := append(binary.AppendUvarint(nil, uint64(rows)<<1), 0)
-	defs, reps := run, run
-	if meta.Descr().MaxRepetitionLevel() == 0 {
-		reps = nil
+	b := w.pages.raw[:0]
+	for range min(1, w.meta.Descr().MaxRepetitionLevel()) + 1 {
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(run)))
+		b = append(b, run...)
+	}
+	w.pages.raw = b
+	if err := w.dataPage(rows, parquet.Encodings.Plain); err != nil {
+		return err
 	}
 	var stats metadata.EncodedStatistics
 	stats.SetNullCount(int64(rows))
-	data := append(append([]byte{}, reps...), defs...)
-	n := int32(rows)
-	page := file.NewDataPageV2WithStats(memory.NewBufferBytes(data), n, n, n, parquet.Encodings.Plain, int32(len(defs)), int32(len(reps)),
-		int32(len(data)), false, stats)
-	defer page.Release()
-	if _, err := p.WriteDataPage(page); err != nil {
-		return err
-	}
-	meta.SetStats(stats)
-	return p.Close(false, false)
+	return w.finishWith(parquet.Encodings.Plain, stats)
 }
 
-// version1 gives the content of a page in version 1, compressed, and its size
-// before that: the levels, each with its length before it, and the values.
-func (c *compressor) version1(page *file.DataPageV2) (raw int, data []byte) {
-	b := page.Data()
-	c.raw = c.raw[:0]
-	for _, n := range [...]int32{page.RepetitionLevelByteLen(), page.DefinitionLevelByteLen()} {
-		if n > 0 {
-			c.raw = binary.LittleEndian.AppendUint32(c.raw, uint32(n))
-			c.raw = append(c.raw, b[:n]...)
-			b = b[n:]
-		}
-	}
-	c.raw = append(c.raw, b...)
-	return len(c.raw), c.compress(c.raw)
-}
+// Kinds of pages, as Parquet numbers them.
+const (
+	dataPage       = 0
+	dictionaryPage = 2
+)
 
-// WriteDictionaryPage compresses and writes the dictionary page.
-func (p *pageWriter) WriteDictionaryPage(page *file.DictionaryPage) (int64, error) {
-	if p.info.DictPageOffset != 0 {
-		return 0, errors.New("a column has one dictionary page")
-	}
-	start := p.sink.n
-	p.info.DictPageOffset = start
-	data := p.pages.compress(page.Data())
-	header := dictionaryHeader(len(page.Data()), len(data), int(page.NumValues()), int(page.Encoding()))
-	if _, err := p.sink.Write(header); err != nil {
-		return 0, err
-	}
-	if _, err := p.sink.Write(data); err != nil {
-		return 0, err
-	}
-	written := p.sink.n - start
-	p.info.CompressedSize += written
-	p.info.UncompressedSize += int64(len(header) + len(page.Data()))
-	p.dictPages[parquet.Encoding(page.Encoding())]++
-	return written, nil
-}
-
-// Close finishes the column's metadata.
-func (p *pageWriter) Close(hasDict, fallback bool) error {
-	return p.meta.Finish(p.info, hasDict, fallback, metadata.EncodingStats{DictEncodingStats: p.dictPages, DataEncodingStats: p.dataPages}, nil)
-}
-
-// dictionaryHeader gives the header of a dictionary page, a Thrift structure in
-// the compact protocol: PageHeader{1: type, 2: uncompressed size, 3: compressed
-// size, 7: DictionaryPageHeader{1: number of values, 2: encoding}}.
-func dictionaryHeader(uncompressed, compressed, values, encoding int) []byte {
-	const i32, structure, stop, dictionaryPage = 5, 12, 0, 2
-	b := make([]byte, 0, 32)
+// pageHeader gives the header of a page, a Thrift structure in the compact
+// protocol: PageHeader{1: type, 2: uncompressed size, 3: compressed size, 5:
+// DataPageHeader{1: number of values, 2: encoding, 3 and 4: encodings of the
+// levels} or 7: DictionaryPageHeader{1: number of values, 2: encoding}}.
+func pageHeader(kind, uncompressed, compressed, values, encoding int) []byte {
+	const i32, structure, stop = 5, 12, 0
+	b := make([]byte, 0, 48)
 	field := func(delta, kind byte) { b = append(b, delta<<4|kind) }
 	number := func(v int) {
 		field(1, i32)
 		b = binary.AppendVarint(b, int64(v)) // zigzag, as Thrift has it
 	}
-	number(dictionaryPage)
+	number(kind)
 	number(uncompressed)
 	number(compressed)
-	field(4, structure)
+	if kind == dictionaryPage {
+		field(4, structure)
+	} else {
+		field(2, structure)
+	}
 	number(values)
 	number(encoding)
+	if kind == dataPage {
+		number(int(parquet.Encodings.RLE))
+		number(int(parquet.Encodings.RLE))
+	}
 	return append(b, stop, stop)
 }

@@ -382,11 +382,7 @@ func (g *group) params(params []decode.Param) {
 func (b *Batch) part(key partKey) *part {
 	p := b.parts[key]
 	if p == nil {
-		d := &schemas.Events
-		if key.kind < 0 {
-			d = &schemas.Rejects
-		}
-		p = &part{key: key, group: newGroup(d)}
+		p = &part{key: key, group: newGroup(key.kind)}
 		b.parts[key] = p
 		b.memory += p.group.bytes
 	}

@@ -358,7 +358,7 @@ func TestListsLongerThanABatchOfRows(t *testing.T) {
 	b := New(dir, Options{Now: readTime})
 	src := newSource(t, parse.Pixledger{}, decode.Options{})
 	var ids, query strings.Builder
-	for i := range 3 * batchRows {
+	for i := range 3 * pageRows {
 		fmt.Fprintf(&ids, "%d,", i+1)
 		fmt.Fprintf(&query, "&p%d=%d", i, i)
 	}
@@ -368,7 +368,7 @@ func TestListsLongerThanABatchOfRows(t *testing.T) {
 	l.add(line("2026-11-02T10:00:00Z", "/px?add=9&add_code=a&z=1", `"id":"c"`))
 	l.give(t, b, src)
 	rows := readResult(t, dir, finish(t, b))["events/type=conversion/date=2026-11-02"]
-	if len(rows) != 3 || len(rows[1]["segments_added"].([]any)) != 3*batchRows || len(rows[1]["params"].(map[string]string)) != 3*batchRows {
+	if len(rows) != 3 || len(rows[1]["segments_added"].([]any)) != 3*pageRows || len(rows[1]["params"].(map[string]string)) != 3*pageRows {
 		t.Fatalf("%d rows", len(rows))
 	}
 	if !reflect.DeepEqual(rows[2]["segments_added"], []any{int64(9)}) || !reflect.DeepEqual(rows[2]["params"], map[string]string{"z": "1"}) {

@@ -20,40 +20,40 @@ import (
 	"github.com/apache/arrow/go/v15/parquet/schema"
 )
 
-// batchRows is how many rows are handed to a column's encoder at once, and so
-// how often the size of a page is looked at.
-const batchRows = 4096
-
-// writerProperties are the settings of the files. Data pages are of version 2
-// until a pageWriter makes version 1 of them. Integers are written as differences, for times, offsets and
-// ids lie close together. Texts that repeat come with a dictionary that is
-// made while the rows are gathered, all others without one.
-func writerProperties(d schemas.Dataset, dictionary bool) *parquet.WriterProperties {
+// writerProperties are what the schema and the metadata are made with. Integers
+// are written as differences, for times, offsets and ids lie close together.
+// Texts that repeat come with a dictionary that is made while the rows are
+// gathered, all others without one.
+func writerProperties(d schemas.Dataset) *parquet.WriterProperties {
 	opts := []parquet.WriterProperty{
 		parquet.WithCompression(compress.Codecs.Zstd),
 		parquet.WithCreatedBy("pixledger"),
 		parquet.WithVersion(parquet.V2_LATEST),
-		parquet.WithDataPageVersion(parquet.DataPageV2),
 		parquet.WithStoreDecimalAsInteger(true),
-		parquet.WithStats(true),
-		parquet.WithDictionaryDefault(dictionary),
-		// A batch is what one call hands over: rows with long lists must not
-		// be divided.
-		parquet.WithBatchSize(1 << 40),
 	}
 	for _, c := range d.Columns {
 		if isInteger(c.Type) {
 			opts = append(opts, parquet.WithEncodingFor(c.Name, parquet.Encodings.DeltaBinaryPacked))
 		}
-		// Bounds of random texts and of unlike things let nobody skip anything.
-		switch {
-		case c.Name == "event_id":
-			opts = append(opts, parquet.WithStatsFor(c.Name, false))
-		case c.Type == schemas.TextMap:
-			opts = append(opts, parquet.WithStatsFor(c.Name+".key_value.value", false))
+		if path, ok := textPath(c); ok {
+			opts = append(opts, parquet.WithEncodingFor(path, parquet.Encodings.DeltaLengthByteArray))
 		}
 	}
 	return parquet.NewWriterProperties(opts...)
+}
+
+// textPath gives the path of the leaf of a column whose texts are spelled out,
+// or false where it has none.
+func textPath(c schemas.Column) (path string, ok bool) {
+	switch c.Type {
+	case schemas.Text:
+		return c.Name, true
+	case schemas.Texts:
+		return c.Name + ".list.element", true
+	case schemas.TextMap:
+		return c.Name + ".key_value.value", true
+	}
+	return "", false
 }
 
 // isInteger tells whether a column's values are written as integers.
@@ -69,17 +69,16 @@ func isInteger(t schemas.Type) bool {
 type layout struct {
 	dataset *schemas.Dataset
 	props   *parquet.WriterProperties
-	words   *parquet.WriterProperties // of columns with a dictionary
 	schema  *schema.Schema
 }
 
 func newLayout(d *schemas.Dataset) *layout {
-	props := writerProperties(*d, false)
+	props := writerProperties(*d)
 	s, err := pqarrow.ToParquet(d.ArrowSchema(), props, pqarrow.DefaultWriterProps())
 	if err != nil {
 		panic(fmt.Sprintf("segment: dataset %s: %v", d.Name, err)) // the columns are the program's own
 	}
-	return &layout{d, props, writerProperties(*d, true), s}
+	return &layout{d, props, s}
 }
 
 // The layouts of what ingest writes.

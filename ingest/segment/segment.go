@@ -462,7 +462,9 @@ func (b *Batch) close(p *part) error {
 		if err := f.finish(); err != nil {
 			return err
 		}
-		b.staged = append(b.staged, f)
+		// Without its writer and buffers: there may be a file for each day of
+		// thirty years.
+		b.staged = append(b.staged, &segmentFile{staged: f.staged, path: f.path, sink: &sink{}})
 	}
 	p.file = nil
 	b.memory -= p.group.bytes

@@ -401,6 +401,14 @@ func TestAHostileLogOfManyDays(t *testing.T) {
 			t.Fatalf("%d files are open", open)
 		}
 	}
+	if len(b.staged) < days {
+		t.Errorf("%d files are finished", len(b.staged))
+	}
+	for _, f := range b.staged {
+		if f.w != nil || f.sink.buf != nil {
+			t.Fatalf("%s is finished and held on to", f.path)
+		}
+	}
 	res := finish(t, b)
 	var rows int64
 	folders := map[string]bool{}

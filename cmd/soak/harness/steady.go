@@ -16,7 +16,7 @@ import (
 func runSteady(ctx context.Context, o Options, r *Result) error {
 	rate := o.Rate
 	if rate == 0 {
-		rate = 5000
+		rate = 10_000
 	}
 	p, err := setUp(o, o.Dir, fmt.Sprintf("commit: {interval: 2s}\nlimits: {max_line: %dB}\nsources: [{name: edge-1, path: ./edge/pixel.log}]\n", maxLine))
 	if err != nil {

@@ -37,7 +37,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.Kills, "kills", 0, "kills of the daemon; 0: by the duration")
 	flag.IntVar(&o.Rotations, "rotations", 0, "rotations by logrotate; 0: by the duration")
 	flag.IntVar(&o.Faults, "faults", 0, "faults of the kernel; 0: by the duration, -1: every call with every fault")
-	flag.IntVar(&o.Rate, "rate", 10_000, "lines a second of the steady load")
+	flag.IntVar(&o.Rate, "rate", 0, "lines a second of the steady load; 0: 10,000")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; see -help", flag.Arg(0))

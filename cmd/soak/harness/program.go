@@ -157,10 +157,14 @@ func (p *program) must(ctx context.Context, args ...string) (string, error) {
 	return s.stdout, err
 }
 
-// verify has the program look at its lake.
+// verify has the program look at its lake, however long that takes: it reads
+// every page.
 func (p *program) verify(ctx context.Context) error {
-	_, err := p.must(ctx, "verify")
-	return err
+	out, err := p.command(ctx, "verify").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("pixledger verify: %w: %s", err, last(string(out)))
+	}
+	return traced(string(out))
 }
 
 // rows runs a query and hands each line of its CSV on, as it comes, without

@@ -16,7 +16,7 @@ import (
 func runSteady(ctx context.Context, o Options, r *Result) error {
 	rate := o.Rate
 	if rate == 0 {
-		rate = 5000
+		rate = 10_000
 	}
 	p, err := setUp(o, o.Dir, fmt.Sprintf("commit: {interval: 2s}\nlimits: {max_line: %dB}\nsources: [{name: edge-1, path: ./edge/pixel.log}]\n", maxLine))
 	if err != nil {
@@ -33,6 +33,13 @@ func runSteady(ctx context.Context, o Options, r *Result) error {
 	d := &daemon{program: p}
 	defer d.end()
 	if err := d.start(); err != nil {
+		return err
+	}
+	err = waitUntil(ctx, hang, "the daemon's metrics", func() (bool, error) {
+		_, err := takeSample(ctx, d.cmd.Process.Pid, d.metricsURL())
+		return err == nil, d.ended()
+	})
+	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -83,10 +90,11 @@ func watch(ctx context.Context, d *daemon, every time.Duration) ([]sample, error
 // The daemon's memory after its first minutes is what its heap needs between
 // two collections. It grows with the lake by design: the state in memory has
 // an entry for each committed file until compaction merges them, and the
-// positions of each log.
+// positions of each log. An entry is about half a KiB; its map is copied for each
+// commit, and the heap grows to twice what is in use before it is collected.
 const (
 	growth      = 1 << 20 // bytes an hour that count as none
-	perFile     = 2 << 10 // bytes of the state for each file of the lake: its path, hash, times, as map entries, copied once a commit
+	perFile     = 2 << 10 // bytes for each file of the lake
 	warmUp      = 5       // the first fifth of the samples is the warming up
 	blocks      = 12      // that the rest is averaged in, so that neighbours are independent
 	fewest      = 60      // samples that a slope can be told from

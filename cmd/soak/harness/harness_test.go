@@ -193,7 +193,7 @@ func TestJudge(t *testing.T) {
 				c.at(i, &s)
 				list = append(list, s)
 			}
-			err := judge(list, &Result{})
+			err := judge(list, 100, &Result{})
 			if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v, want %q", err, c.says)
 			}

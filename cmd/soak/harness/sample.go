@@ -20,7 +20,6 @@ type sample struct {
 	cpu         time.Duration
 	goroutines  float64
 	heap        float64
-	commits     float64
 }
 
 // takeSample asks the kernel, and the process itself where only it knows.
@@ -69,8 +68,6 @@ func takeSample(ctx context.Context, pid int, metrics string) (sample, error) {
 			s.heap = n
 		case "process_cpu_seconds_total":
 			s.cpu = time.Duration(n * float64(time.Second))
-		case "pixledger_commits_total":
-			s.commits = n
 		}
 	}
 	if s.goroutines == 0 || s.rss == 0 {

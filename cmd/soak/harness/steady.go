@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"pixledger/schemas/lake"
 )
 
 // runSteady has the daemon follow a steady load under rotation, and watches
@@ -66,7 +68,21 @@ func runSteady(ctx context.Context, o Options, r *Result) error {
 		return err
 	}
 	err = errors.Join(err, w.compare(ctx, p, r), p.verify(ctx))
-	return errors.Join(err, judge(samples, r))
+	files, lerr := filesIn(p.lakeDir())
+	return errors.Join(err, lerr, judge(samples, float64(files)/o.Duration.Hours(), r))
+}
+
+// filesIn counts the committed files of a lake.
+func filesIn(root string) (int, error) {
+	l, err := lake.Open(root)
+	if err != nil {
+		return 0, err
+	}
+	s, err := l.State()
+	if err != nil {
+		return 0, err
+	}
+	return len(s.Files), nil
 }
 
 // watch samples the daemon until the context ends.
@@ -103,8 +119,8 @@ const (
 )
 
 // judge compares the second half of the samples with the first, and the slope
-// of memory with what noise alone would give.
-func judge(all []sample, r *Result) error {
+// of memory with what noise alone, and the files that the lake got an hour, would give.
+func judge(all []sample, files float64, r *Result) error {
 	if len(all) < fewest {
 		r.Notes = append(r.Notes, fmt.Sprintf("%d samples are too few to tell a leak from", len(all)))
 		return nil
@@ -133,7 +149,6 @@ func judge(all []sample, r *Result) error {
 	used := list[len(list)-1].cpu - list[0].cpu
 	r.Notes = append(r.Notes, fmt.Sprintf("CPU: %.2f of one processor", used.Seconds()/(list[len(list)-1].at-list[0].at).Seconds()))
 	s := slope(list, func(s sample) float64 { return float64(s.rss) })
-	files := slope(list, func(s sample) float64 { return s.commits }).perHour * filesACommit
 	bound := growth + 3*s.error + files*perFile
 	r.Notes = append(r.Notes, fmt.Sprintf("RSS slope %+.2f MiB an hour, bound %.2f (1 + 3 standard errors of %.2f + %.0f files an hour at 2 KiB)",
 		s.perHour/(1<<20), bound/(1<<20), s.error/(1<<20), files))
@@ -142,9 +157,6 @@ func judge(all []sample, r *Result) error {
 	}
 	return errors.Join(errs...)
 }
-
-// filesACommit is what a commit of the steady load adds: four types on two days.
-const filesACommit = 8
 
 func medianOf(list []sample, of func(sample) float64) float64 {
 	v := make([]float64, len(list))

@@ -18,6 +18,8 @@ import (
 	"pixledger/schemas"
 	"pixledger/schemas/disk"
 	"pixledger/schemas/lake"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Source is a log file whose lines go into a batch. A Source is used by one
@@ -447,24 +449,21 @@ func (b *Batch) relieve() error {
 			return err
 		}
 		if len(parts) > openFiles {
-			if err := b.close(p); err != nil {
-				return err
+			if f := b.close(p); f != nil {
+				if err := f.finish(); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// close finishes a part's file and forgets the part.
-func (b *Batch) close(p *part) error {
-	if p.file != nil {
-		f := p.file
-		if err := f.finish(); err != nil {
-			return err
-		}
-		// Without its writer and buffers: there may be a file for each day of
-		// thirty years.
-		b.staged = append(b.staged, &segmentFile{staged: f.staged, path: f.path, sink: &sink{}})
+// close forgets a part and gives its file, which is to be finished, or nil.
+func (b *Batch) close(p *part) *segmentFile {
+	f := p.file
+	if f != nil {
+		b.staged = append(b.staged, f)
 	}
 	p.file = nil
 	b.memory -= p.group.bytes
@@ -479,8 +478,11 @@ func (b *Batch) close(p *part) error {
 	if b.rejects == p {
 		b.rejects = nil
 	}
-	return nil
+	return f
 }
+
+// syncsAtOnce is how many files are finished at a time at the end of a batch.
+const syncsAtOnce = 4
 
 // Finish writes what is left, finishes the files, synced and read back, and
 // gives them with the account of the lines. The staging folder itself is the
@@ -489,13 +491,23 @@ func (b *Batch) Finish() (*Result, error) {
 	parts := slices.SortedFunc(maps.Values(b.parts), func(x, y *part) int {
 		return cmp.Or(cmp.Compare(x.key.kind, y.key.kind), cmp.Compare(x.key.day, y.key.day))
 	})
+	// While the disk takes one file the next one is written.
+	var finish errgroup.Group
+	finish.SetLimit(syncsAtOnce)
+	var err error
 	for _, p := range parts {
-		if err := b.flush(p); err != nil {
-			return nil, err
+		if err = b.flush(p); err != nil {
+			break
 		}
-		if err := b.close(p); err != nil {
-			return nil, err
+		if f := b.close(p); f != nil {
+			finish.Go(f.finish)
 		}
+	}
+	if failed := finish.Wait(); err == nil {
+		err = failed
+	}
+	if err != nil {
+		return nil, err
 	}
 	res := &Result{Accounts: map[string]*Account{}}
 	for _, f := range b.staged {

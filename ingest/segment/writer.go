@@ -210,7 +210,13 @@ func (sf *segmentFile) finish() (err error) {
 	}
 	sf.staged.Bytes = sf.sink.n
 	sf.staged.SHA256 = hex.EncodeToString(sf.sink.hash.Sum(nil))
-	return sf.check()
+	if err := sf.check(); err != nil {
+		return err
+	}
+	// Without its writer and buffers: there may be a file for each day of
+	// thirty years.
+	sf.w, sf.sink = nil, &sink{}
+	return nil
 }
 
 // check opens the finished file and compares it with what was written.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,9 @@ func (p Problem) String() string { return p.Where + ": " + p.What }
 // committedFile is a live file with the commit that it came by.
 type committedFile struct {
 	lake.File
-	at time.Time
+	at     time.Time
+	seq    int64
+	ranges []lake.Range // of the commit that added it
 }
 
 // verification walks the records and then the files.
@@ -48,7 +51,8 @@ type verification struct {
 // touch without gap or overlap; that the account of lines adds up, and to the
 // rows of the files; that every committed file is there, unchanged, with the
 // columns of its dataset, and readable to its last page by a reader that is not
-// the one that wrote it; and that no other file stands in the folders that
+// the one that wrote it; that each row is of a line in a range of its commit, and
+// no two of the same line; and that no other file stands in the folders that
 // users read. The files of commits before since are only looked for, not read.
 // The error is for what kept it from looking; what is wrong with the lake is in
 // the list.
@@ -87,7 +91,7 @@ func (v *verification) records() error {
 			v.found(where, "%v", err)
 			maps.DeleteFunc(v.live, func(string, committedFile) bool { return true })
 			for p, f := range v.state.Files { // what a checkpoint knows
-				v.live[p] = committedFile{f, time.Time{}}
+				v.live[p] = committedFile{File: f}
 			}
 			return nil
 		}
@@ -120,7 +124,7 @@ func (v *verification) record(where string, r *lake.Record) {
 			return true
 		})
 		for _, f := range folder.Files {
-			v.live[f.Path] = committedFile{f, r.At}
+			v.live[f.Path] = committedFile{File: f, at: r.At, seq: r.Seq}
 			after += f.Rows
 		}
 		if r.Kind == "compact" && before != after {
@@ -129,7 +133,7 @@ func (v *verification) record(where string, r *lake.Record) {
 	}
 	rows := map[string]int64{}
 	for _, f := range r.Add {
-		v.live[f.Path] = committedFile{f, r.At}
+		v.live[f.Path] = committedFile{f, r.At, r.Seq, r.Ranges}
 		rows[kindOf(f.Path)] += f.Rows
 	}
 	if len(r.Ranges) == 0 {
@@ -174,35 +178,62 @@ func merged(a, b map[string]int64) map[string]int64 {
 	return out
 }
 
-// files reads all live files, and the empty ones that every glob has.
+// datasetFile is a file to be read.
+type datasetFile struct {
+	dataset schemas.Dataset
+	path    string
+	committedFile
+	committed bool
+}
+
+// files reads all live files, those of one commit after those of another, and
+// the empty ones that every glob has.
 func (v *verification) files() error {
+	var all []datasetFile
 	for _, d := range schemas.Datasets {
 		for _, p := range v.state.FilesOf(d, "") {
-			if err := v.ctx.Err(); err != nil {
-				return err
-			}
 			f, committed := v.live[p]
 			if _, known := v.state.Files[p]; known && !committed {
 				v.found(p, "is in the state, and no commit added it")
 				continue
 			}
-			what := checkFile(v.lake.Path(p), d, f.File, committed, committed && f.at.Before(v.since))
-			if what == nil {
-				continue
-			}
-			if errors.Is(what, fs.ErrNotExist) && committed {
-				// Another process may have exchanged its folder since.
-				now, err := v.lake.State()
-				if err != nil {
-					return err
-				}
-				if _, still := now.Files[p]; !still {
-					continue
-				}
-			}
-			v.found(p, "%v", what)
+			all = append(all, datasetFile{d, p, f, committed})
 		}
 	}
+	slices.SortStableFunc(all, func(a, b datasetFile) int { return cmp.Compare(a.seq, b.seq) })
+	var rows *commitRows
+	for _, f := range all {
+		if err := v.ctx.Err(); err != nil {
+			return err
+		}
+		if rows == nil || rows.seq != f.seq {
+			v.doubled(rows)
+			rows = newCommitRows(f.seq, f.ranges)
+		}
+		if err := v.file(f, rows); err != nil {
+			return err
+		}
+	}
+	v.doubled(rows)
+	return nil
+}
+
+func (v *verification) file(f datasetFile, rows *commitRows) error {
+	what := checkFile(v.lake.Path(f.path), f.dataset, f.File, f.committed, f.committed && f.at.Before(v.since), rows)
+	if what == nil {
+		return nil
+	}
+	if errors.Is(what, fs.ErrNotExist) && f.committed {
+		// Another process may have exchanged its folder since.
+		now, err := v.lake.State()
+		if err != nil {
+			return err
+		}
+		if _, still := now.Files[f.path]; !still {
+			return nil
+		}
+	}
+	v.found(f.path, "%v", what)
 	return nil
 }
 

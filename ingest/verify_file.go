@@ -19,7 +19,7 @@ import (
 // checkFile compares a file with its record, where it has one, and reads it
 // whole unless it shall only be looked for. The reader is not the one that
 // wrote it, so that what it says does not rest on the same mistakes.
-func checkFile(path string, d schemas.Dataset, f lake.File, committed, lookOnly bool) error {
+func checkFile(path string, d schemas.Dataset, f lake.File, committed, lookOnly bool, lines *commitRows) error {
 	fi, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("is missing: %w", err)
@@ -39,7 +39,7 @@ func checkFile(path string, d schemas.Dataset, f lake.File, committed, lookOnly 
 			return fmt.Errorf("its content has changed since its commit: SHA-256 %s, not %s", sum, f.SHA256)
 		}
 	}
-	return readBack(path, d, f.Rows)
+	return readBack(path, d, f, lines)
 }
 
 func fileSum(path string) (string, error) {
@@ -59,7 +59,8 @@ func fileSum(path string) (string, error) {
 const readRows = 16 << 10
 
 // readBack reads every page of a file and counts its rows in every column.
-func readBack(path string, d schemas.Dataset, rows int64) (err error) {
+func readBack(path string, d schemas.Dataset, known lake.File, lines *commitRows) (err error) {
+	rows := known.Rows
 	defer func() {
 		if r := recover(); r != nil { // the reader's way to say that a file is damaged
 			err = fmt.Errorf("can't be read: %v", r)
@@ -81,13 +82,15 @@ func readBack(path string, d schemas.Dataset, rows int64) (err error) {
 	if err := checkColumns(r, d); err != nil {
 		return err
 	}
+	of := lines.file(known.Path)
 	for i, leaf := range r.SchemaHandler.ValueColumns {
 		var got int64
 		for got < rows {
-			n, err := columnRows(r, int64(i), min(readRows, rows-got))
+			n, values, err := columnRows(r, int64(i), min(readRows, rows-got))
 			if err != nil {
 				return fmt.Errorf("column %s can't be read: %w", columnName(r, leaf), err)
 			}
+			of.take(columnName(r, leaf), values)
 			if n == 0 {
 				break
 			}
@@ -97,20 +100,20 @@ func readBack(path string, d schemas.Dataset, rows int64) (err error) {
 			return fmt.Errorf("column %s has %d rows that can be read, of %d", columnName(r, leaf), got, rows)
 		}
 	}
-	return nil
+	return of.check()
 }
 
-// columnRows reads up to n rows of a column and gives how many there were: a
-// row begins where the repetition level is 0.
-func columnRows(r *reader.ParquetReader, column, n int64) (int64, error) {
-	_, repetition, _, err := r.ReadColumnByIndex(column, n)
+// columnRows reads up to n rows of a column and gives how many there were, with
+// its values: a row begins where the repetition level is 0.
+func columnRows(r *reader.ParquetReader, column, n int64) (int64, []any, error) {
+	values, repetition, _, err := r.ReadColumnByIndex(column, n)
 	var rows int64
 	for _, l := range repetition {
 		if l == 0 {
 			rows++
 		}
 	}
-	return rows, err
+	return rows, values, err
 }
 
 func columnName(r *reader.ParquetReader, leaf string) string {

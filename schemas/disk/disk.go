@@ -132,7 +132,7 @@ func (d *Disk) Create(path string, mode os.FileMode, excl bool) (*File, error) {
 	file := &File{f, d}
 	err = d.do(Op{Kind: Chmod, Path: path}, func() error { return f.Chmod(mode) })
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, f.Close(), d.Remove(path))
 	}
 	return file, nil
 }

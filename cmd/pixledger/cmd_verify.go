@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,7 +58,12 @@ attribution would do is pending, no error. A difference makes the exit code 1.`,
 			decisions, err := attribute.Verify(c.Context(), attributeOptions(a, s, l))
 			bar.done()
 			if err != nil {
-				return err
+				if differences == 0 {
+					return err
+				}
+				// What was found is why, and is the news.
+				first, _, _ := strings.Cut(err.Error(), "\n")
+				fmt.Fprintf(a.stderr, "pixledger: the decisions can be compared once the lake is mended: %s\n", first)
 			}
 			pending := 0
 			for _, p := range decisions {

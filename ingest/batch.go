@@ -400,7 +400,7 @@ func (b *batch) read(ctx context.Context, j *job) error {
 		return o.damaged(j.path, o.streamOffset())
 	case o.how == plain && o.who.standing == knownFile && pos == o.fi.Size():
 		j.settle(AlreadyRead)
-		b.ends(j, o, o.who.source.ID)
+		b.ends(j, o, o.who.source.ID, false)
 		return nil
 	case len(o.head) == 0:
 		j.settle(NoLines)
@@ -494,7 +494,7 @@ func (b *batch) readLines(ctx context.Context, j *job, r *reading, o *opened, li
 	}
 	err := o.damaged(j.path, lines.off)
 	if err == nil && (!r.isNew || lines.off > begun) {
-		b.ends(j, o, r.id)
+		b.ends(j, o, r.id, lines.off > begun || j.report.Commits > 0)
 	}
 	return err
 }
@@ -502,8 +502,13 @@ func (b *batch) readLines(ctx context.Context, j *job, r *reading, o *opened, li
 // ends notes that a file was read to its end and is not to grow: a rotated one,
 // a compressed one, and one of many that a glob names when it is quiet, such as
 // yesterday's of logs that are named by their day.
-func (b *batch) ends(j *job, o *opened, id string) {
-	if j.src != nil && (!j.src.isLog(j.path) || o.how != plain || isGlob(j.src.Path) && time.Since(o.fi.ModTime()) > defaultTiming.keep) {
+// A copy from elsewhere of which nothing was read tells nothing of the log that
+// it is a copy of.
+func (b *batch) ends(j *job, o *opened, id string, read bool) {
+	if j.src == nil || !read && !j.src.isLog(j.path) && !j.src.isRotatedFile(j.path) {
+		return
+	}
+	if !j.src.isLog(j.path) || o.how != plain || isGlob(j.src.Path) && time.Since(o.fi.ModTime()) > defaultTiming.keep {
 		j.report.ended = id
 		b.gather.ended = append(b.gather.ended, id)
 	}

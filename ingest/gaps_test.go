@@ -344,3 +344,22 @@ func TestAnEmptyFolderOfAnotherFileSystemTellsNothing(t *testing.T) {
 		t.Error("not empty: it is no folder that waits to be mounted on")
 	}
 }
+
+func TestACopyDoesNotEndItsLog(t *testing.T) {
+	l, dir := testLake(t), t.TempDir()
+	opts := testOptions(l)
+	opts.Format = ""
+	log, copied := filepath.Join(dir, "pixel.log"), filepath.Join(t.TempDir(), "copied")
+	opts.Sources = []Source{{Name: "edge-1", Path: log, Format: "pixledger"}}
+	write(t, log, lines("a", 0, 10))
+	write(t, copied, lines("a", 0, 10))
+	ingest(t, opts, log)
+	opts.Source = "edge-1"
+	ingest(t, opts, copied)
+	opts.Source = ""
+	rename(t, log, filepath.Join(t.TempDir(), "gone")) // with what came after
+	write(t, log, lines("b", 0, 1))
+	if s, err := CatchUp(context.Background(), opts); err != nil || len(s.Gaps) != 1 {
+		t.Errorf("gaps %+v, %v", s.Gaps, err)
+	}
+}

@@ -272,8 +272,13 @@ func userID(v yamlfile.Value) UserIDSource {
 	return UserIDSource{Cookie: v.Get("cookie").TextOr(""), Param: v.Get("param").TextOr(""), Header: v.Get("header").TextOr("")}
 }
 
+// glob gives a glob of rotated files. A name alone is one beside the log,
+// wherever that is; with folders it is a path like any other.
 func (r *configReader) glob(v yamlfile.Value) string {
-	g := r.path(v, "")
+	g := v.TextOr("")
+	if strings.Contains(g, "/") {
+		g = r.path(v, "")
+	}
 	if _, err := filepath.Match(g, ""); err != nil {
 		v.Refuse(v.Written()+" is no glob: a [ is not closed, or a \\ ends it", "a glob such as pixel.log.*")
 	}

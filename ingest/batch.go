@@ -499,9 +499,10 @@ func (b *batch) readLines(ctx context.Context, j *job, r *reading, o *opened, li
 	return err
 }
 
-// ends notes that a rotated file was read to its end.
+// ends notes that a rotated file, or one that was given by hand, was read to its
+// end: nobody will write to it any more.
 func (b *batch) ends(j *job, id string) {
-	if j.src != nil && !j.src.isLog(j.path) {
+	if j.src == nil || !j.src.isLog(j.path) {
 		j.report.ended = id
 		b.gather.ended = append(b.gather.ended, id)
 	}

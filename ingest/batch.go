@@ -400,7 +400,7 @@ func (b *batch) read(ctx context.Context, j *job) error {
 		return o.damaged(j.path, o.streamOffset())
 	case o.how == plain && o.who.standing == knownFile && pos == o.fi.Size():
 		j.settle(AlreadyRead)
-		b.ends(j, o.who.source.ID)
+		b.ends(j, o, o.who.source.ID)
 		return nil
 	case len(o.head) == 0:
 		j.settle(NoLines)
@@ -494,15 +494,16 @@ func (b *batch) readLines(ctx context.Context, j *job, r *reading, o *opened, li
 	}
 	err := o.damaged(j.path, lines.off)
 	if err == nil && (!r.isNew || lines.off > begun) {
-		b.ends(j, r.id)
+		b.ends(j, o, r.id)
 	}
 	return err
 }
 
-// ends notes that a rotated file, or one that was given by hand, was read to its
-// end: nobody will write to it any more.
-func (b *batch) ends(j *job, id string) {
-	if j.src == nil || !j.src.isLog(j.path) {
+// ends notes that a file was read to its end and is not to grow: a rotated one,
+// one that was given by hand, a compressed one, and one of many that a glob names
+// when it is quiet, such as yesterday's of logs that are named by their day.
+func (b *batch) ends(j *job, o *opened, id string) {
+	if j.src == nil || !j.src.isLog(j.path) || o.how != plain || isGlob(j.src.Path) && time.Since(o.fi.ModTime()) > defaultTiming.keep {
 		j.report.ended = id
 		b.gather.ended = append(b.gather.ended, id)
 	}

@@ -2,20 +2,28 @@ package ingest
 
 import (
 	"errors"
+	"fmt"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// rotatedFiles is how many rotated files may be open beside each other: of the
-// descriptors that the process may have, enough are left for commits, without
-// which no file is ever closed.
-func rotatedFiles() int {
+// fileLimits are how many files may be open beside each other, how many of
+// these may be rotated ones, and up to how many open files tails are used. Of
+// the descriptors that the process may have, enough are left for commits,
+// without which no file is ever closed.
+func fileLimits() (files, rotated, tails int) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return 1
+		return 1, 1, 0
 	}
-	return int(max(1, min(limit.Cur/4, 1<<16)))
+	n := int(min(limit.Cur, 1<<18))
+	return max(1, n-min(n/2, 128)), max(1, n/4), min(n/16, tailFiles)
+}
+
+// tooManyFiles says that a log has to wait until others are closed.
+func tooManyFiles(path string, open int) error {
+	return fmt.Errorf("%s: waits, as %d files are being read and this process may open few more; let it open more (ulimit -n, or LimitNOFILE of its service)", path, open)
 }
 
 // crowded tells whether as many rotated files are open as may be. The others

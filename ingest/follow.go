@@ -63,7 +63,9 @@ type follower struct {
 	stopping <-chan struct{} // closed when the follower is told to stop
 	giveUp   func()          // ends reading and committing at once
 
-	rotatedFiles int // that may be open beside each other
+	files        int // that may be open beside each other
+	rotatedFiles int // of these, rotated ones
+	tails        int // so many files may be open where tails are used
 
 	mu      sync.Mutex
 	open    map[inodeKey]*generation
@@ -122,7 +124,8 @@ func newFollower(opts Options, t timing) *follower {
 		claims: map[*generation][]byte{}, wanted: map[string]bool{}, slots: map[string]*slot{}, sources: map[string]*sourceStats{},
 		cut: map[string]bool{}, missing: map[string]map[string]time.Time{}, silent: map[string]bool{},
 	}
-	f.gather.carry, f.rotatedFiles = true, rotatedFiles()
+	f.gather.carry = true
+	f.files, f.rotatedFiles, f.tails = fileLimits()
 	for i := range opts.Sources {
 		f.sources[opts.Sources[i].Name] = &sourceStats{}
 	}
@@ -306,6 +309,9 @@ func (f *follower) start(ctx context.Context, src *Source, path string) (*genera
 		}
 		delete(f.closed, key)
 	}
+	if len(f.open) >= f.files {
+		return nil, errors.Join(tooManyFiles(path, f.files), file.Close())
+	}
 	how, err := detectCompression(file, path)
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -434,8 +440,9 @@ func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) erro
 	due.Stop()
 	failures := 0 // since the last commit
 	publish := func() error {
+		lines := f.gather.waits()
 		err := f.publish()
-		if err == nil {
+		if err == nil && lines { // with none, nothing was tried
 			failures = 0
 			f.setWaiting("")
 		}

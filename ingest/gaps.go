@@ -103,8 +103,8 @@ func lookForGaps(state *lake.State, source *Source, found map[string]string, cut
 		if src.Edge != source.Name || src.Ended || found[id] != "" || missed(state, id) {
 			continue
 		}
-		if _, err := os.ReadDir(filepath.Dir(src.Name)); err != nil {
-			continue // what is in the folder can't be told: it is no proof of a loss
+		if !tells(filepath.Dir(src.Name), src.Device) {
+			continue
 		}
 		g := lake.Gap{
 			Source: source.Name, SourceID: id, Path: src.Name, Reason: lake.GapTruncated,
@@ -123,6 +123,18 @@ func lookForGaps(state *lake.State, source *Source, found map[string]string, cut
 		gaps = append(gaps, g)
 	}
 	return gaps
+}
+
+// tells tells whether it proves a loss that a log is not in the folder. It does
+// not when the folder can't be read, nor when it is empty and on another file
+// system than the log was: then the logs are not mounted.
+func tells(folder string, device uint64) bool {
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) > 0 {
+		return err == nil
+	}
+	fi, err := os.Stat(folder)
+	return err == nil && keyOfInfo(fi).device == device
 }
 
 // missed tells whether a gap of that file is open already.

@@ -282,3 +282,65 @@ func TestSilentDaysAreGaps(t *testing.T) {
 		})
 	}
 }
+
+// A glob may name a log for each day, or files that are delivered packed. They
+// go when their time has come, and are not missed when they were read.
+func TestFilesOfAGlobMayGo(t *testing.T) {
+	l, dir := testLake(t), t.TempDir()
+	opts := testOptions(l)
+	opts.Format = ""
+	opts.Sources = []Source{{Name: "edge-1", Path: filepath.Join(dir, "pixel-*"), Format: "pixledger"}}
+	yesterday, today, packed := filepath.Join(dir, "pixel-1.log"), filepath.Join(dir, "pixel-2.log"), filepath.Join(dir, "pixel-3.gz")
+	write(t, yesterday, lines("a", 0, 10))
+	write(t, today, lines("b", 0, 10))
+	write(t, packed, gz(t, lines("c", 0, 10)))
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(yesterday, old, old); err != nil {
+		t.Fatal(err)
+	}
+	catchUp := func(gaps int) {
+		t.Helper()
+		s, err := CatchUp(context.Background(), opts)
+		if err != nil || len(s.Gaps) != gaps {
+			t.Fatalf("gaps %+v, not %d; %v", s.Gaps, gaps, err)
+		}
+	}
+	catchUp(0)
+	state, err := l.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range Survey(opts.Sources, state) {
+		if s.Lag != 0 || s.Err != nil || s.SourceID == "" {
+			t.Errorf("after reading all: %+v", s)
+		}
+	}
+	for _, p := range []string{yesterday, packed} {
+		if err := os.Remove(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	catchUp(0)
+	if err := os.Remove(today); err != nil { // which may have grown before
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "other"), "")
+	catchUp(1)
+	wantIDs(t, l, ids("a", 0, 10), ids("b", 0, 10), ids("c", 0, 10))
+}
+
+func TestAnEmptyFolderOfAnotherFileSystemTellsNothing(t *testing.T) {
+	dir := t.TempDir()
+	fi, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	device := keyOfInfo(fi).device
+	if !tells(dir, device) || tells(dir, device+1) || tells(filepath.Join(dir, "none"), device) {
+		t.Errorf("empty: %v, of another file system: %v, not there: %v", tells(dir, device), tells(dir, device+1), tells(filepath.Join(dir, "none"), device))
+	}
+	write(t, filepath.Join(dir, "pixel.log"), "")
+	if !tells(dir, device+1) {
+		t.Error("not empty: it is no folder that waits to be mounted on")
+	}
+}

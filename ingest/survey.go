@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"time"
 
 	"pixledger/schemas/lake"
@@ -53,15 +54,50 @@ func survey(source, path string, state *lake.State) LogStatus {
 	}
 	defer f.Close()
 	s.Size = fi.Size()
+	how, err := detectCompression(f, path)
+	if err != nil {
+		s.Err = err
+		return s
+	}
+	if how != plain {
+		s.packed(f, how, state)
+		return s
+	}
 	p := plainFile{file: f, size: fi.Size()}
 	head, err := p.head()
 	if err == nil {
 		var id identity
-		if id, err = identify(state, head, p); err == nil && id.standing == knownFile {
+		switch id, err = identify(state, head, p); {
+		case err != nil:
+		case id.standing == knownFile:
 			s.SourceID, s.Position, s.Last = id.source.ID, id.source.Position, id.source.Last
+		case id.standing == earlierState:
+			s.Position = s.Size // nothing of it is to be read
 		}
 	}
 	s.Err = err
 	s.Lag = max(0, s.Size-s.Position)
 	return s
+}
+
+// packed fills in how far a compressed log is committed: all of it or nothing,
+// by its beginning, so that it is not decompressed to look at it.
+func (s *LogStatus) packed(f *os.File, how compression, state *lake.State) {
+	s.Lag = s.Size
+	content, err := openStream(f, s.Size, how, proof{good: lake.HeadBytes})
+	if err != nil {
+		return // too damaged to begin with: reading it says so
+	}
+	defer content.close()
+	head, err := content.peek(lake.HeadBytes)
+	if err != nil {
+		s.Err = err
+		return
+	}
+	for _, src := range state.Known(head) {
+		if src.Ended {
+			s.SourceID, s.Position, s.Last, s.Lag = src.ID, s.Size, src.Last, 0
+			return
+		}
+	}
 }

@@ -18,8 +18,8 @@ const (
 	feedBytes = 32 << 10
 	// tailBehind is how much new content is faster read in blocks.
 	tailBehind = 1 << 20
-	// tailFiles is how many files may be open where tails are used: each takes
-	// two descriptors more.
+	// tailFiles is how many files may be open at most where tails are used: each
+	// takes two descriptors more.
 	tailFiles = 256
 )
 
@@ -81,7 +81,7 @@ func (d *feed) give(f io.ReaderAt, buf []byte) error {
 
 // tailable tells whether the file may have a tail.
 func (g *generation) tailable() bool {
-	return !g.noTail && g.follower.openFiles() <= tailFiles
+	return !g.noTail && g.follower.openFiles() <= g.follower.tails
 }
 
 // tail hands on the lines that are appended, until it is behind, unsure or no

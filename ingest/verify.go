@@ -294,15 +294,12 @@ func (v *verification) strays() error {
 }
 
 // later tells whether a file is of a commit after the state that is verified.
+// One that is being put in place has its record already.
 func (v *verification) later(rel string) bool {
-	now, err := v.lake.State()
-	if err != nil {
-		return false
-	}
 	var seq int64
-	if _, err := fmt.Sscanf(path.Base(rel), "c%d-", &seq); err != nil {
+	if _, err := fmt.Sscanf(path.Base(rel), "c%d-", &seq); err != nil || seq <= v.state.Seq {
 		return false
 	}
-	_, live := now.Files[rel]
-	return live || seq > v.state.Seq
+	_, _, err := v.lake.ReadRecord(seq)
+	return err == nil
 }

@@ -84,16 +84,17 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 		damage func(l *lake.Lake)
 		want   string
 	}{
-		"missing file":     {func(l *lake.Lake) { os.Remove(first(l, clicks)) }, "is missing"},
-		"flipped bit":      {func(l *lake.Lake) { flip(first(l, clicks), 900) }, "has changed since its commit"},
-		"cut file":         {func(l *lake.Lake) { os.Truncate(first(l, clicks), 500) }, "has 500 bytes"},
-		"stray file":       {func(l *lake.Lake) { write(t, l.Path("events/type=click/date=2026-11-01.parquet"), "x") }, "no commit added it"},
-		"stray with name":  {func(l *lake.Lake) { write(t, l.Path("rejects/date=1970-01-01/c000000000001-9.parquet"), "x") }, "no commit added it"},
-		"damaged empty":    {func(l *lake.Lake) { flip(l.Path("voids/empty.parquet"), 10); flip(l.Path("voids/empty.parquet"), 60) }, "voids/empty.parquet"},
-		"changed record":   {func(l *lake.Lake) { edit(t, l, 1, `"edge":"pixel.log"`, `"edge":"pixel.lag"`) }, "commit 2: does not name the hash of commit 1"},
-		"changed account":  {func(l *lake.Lake) { edit(t, l, 1, `"conversion":3000`, `"conversion":2999`) }, "3000 rows of events/type=conversion, its account 2999"},
-		"lines without":    {func(l *lake.Lake) { edit(t, l, 1, `"ignored":1`, `"ignored":2`) }, "6002 lines were read, events, rejects, ignored and not counted are 6003"},
-		"record of others": {func(l *lake.Lake) { edit(t, l, 1, `"seq":1`, `"seq":3`) }, "holds commit 3"},
+		"missing file":           {func(l *lake.Lake) { os.Remove(first(l, clicks)) }, "is missing"},
+		"flipped bit":            {func(l *lake.Lake) { flip(first(l, clicks), 900) }, "has changed since its commit"},
+		"cut file":               {func(l *lake.Lake) { os.Truncate(first(l, clicks), 500) }, "has 500 bytes"},
+		"stray file":             {func(l *lake.Lake) { write(t, l.Path("events/type=click/date=2026-11-01.parquet"), "x") }, "no commit added it"},
+		"stray with name":        {func(l *lake.Lake) { write(t, l.Path("rejects/date=1970-01-01/c000000000001-9.parquet"), "x") }, "no commit added it"},
+		"stray of a lost commit": {func(l *lake.Lake) { write(t, l.Path("rejects/date=1970-01-01/c000000000003-0.parquet"), "x") }, "no commit added it"},
+		"damaged empty":          {func(l *lake.Lake) { flip(l.Path("voids/empty.parquet"), 10); flip(l.Path("voids/empty.parquet"), 60) }, "voids/empty.parquet"},
+		"changed record":         {func(l *lake.Lake) { edit(t, l, 1, `"edge":"pixel.log"`, `"edge":"pixel.lag"`) }, "commit 2: does not name the hash of commit 1"},
+		"changed account":        {func(l *lake.Lake) { edit(t, l, 1, `"conversion":3000`, `"conversion":2999`) }, "3000 rows of events/type=conversion, its account 2999"},
+		"lines without":          {func(l *lake.Lake) { edit(t, l, 1, `"ignored":1`, `"ignored":2`) }, "6002 lines were read, events, rejects, ignored and not counted are 6003"},
+		"record of others":       {func(l *lake.Lake) { edit(t, l, 1, `"seq":1`, `"seq":3`) }, "holds commit 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := filledLake(t)

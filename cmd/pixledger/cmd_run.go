@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"time"
@@ -93,6 +95,7 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: 10 * time.Second}
 	d.log.Info("started", "lake", d.cfg.Lake, "sources", len(d.cfg.Sources), "console", listener.Addr().String())
 
+	defer d.ignoreHangup()()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ingest.Follow(ctx, opts) })
 	group.Go(func() error {
@@ -120,6 +123,20 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 		return nil
 	}
 	return err
+}
+
+// ignoreHangup keeps the daemon going when its terminal closes, or when whoever
+// rotates logs or reloads services sends SIGHUP to all of them. The function
+// that it gives ends that.
+func (d *daemon) ignoreHangup() func() {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			d.log.Info("SIGHUP changes nothing: the catalog is read again whenever it changes, and a changed configuration needs a restart")
+		}
+	}()
+	return func() { signal.Stop(hangups); close(hangups) }
 }
 
 // jobs are what the schedule runs: each a command of this program in a process

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -77,7 +78,12 @@ asked for; what verify has to say goes to stderr then.`,
 			decisions, err := attribute.Verify(c.Context(), attributeOptions(a, s, l))
 			bar.done()
 			if err != nil {
-				return err
+				if differences == 0 {
+					return err
+				}
+				// What was found is why, and is the news.
+				first, _, _ := strings.Cut(err.Error(), "\n")
+				fmt.Fprintf(a.stderr, "pixledger: the decisions can be compared once the lake is mended: %s\n", first)
 			}
 			pending := 0
 			for _, p := range decisions {

@@ -244,7 +244,11 @@ func (l *Lake) record(s *Staging, state *State, d *Draft) (*Record, error) {
 		if err := s.check(f); err != nil {
 			return nil, err
 		}
-		r.Add = append(r.Add, final(f))
+		file := final(f)
+		if err := l.unclaimed(r.Seq, file.Path); err != nil {
+			return nil, err
+		}
+		r.Add = append(r.Add, file)
 	}
 	folders := make([]string, 0, len(d.Replace))
 	for f := range d.Replace {
@@ -275,6 +279,17 @@ func (l *Lake) record(s *Staging, state *State, d *Draft) (*Record, error) {
 		r.Replace = append(r.Replace, out)
 	}
 	return r, nil
+}
+
+// unclaimed tells by an error that a file stands already where the commit of
+// that number would put one: its record is lost, and taking the file for the
+// commit's own would leave lines out that the new record says are in.
+func (l *Lake) unclaimed(seq int64, file string) error {
+	there, err := l.disk.Exists(l.Path(file))
+	if err != nil || !there {
+		return err
+	}
+	return fmt.Errorf("%s: is there, and its commit %d is not: restore %s from a backup, or move the file out of the lake", l.Path(file), seq, commitsDir)
 }
 
 // writeRecord puts the record under its number: the commit point.
@@ -474,7 +489,8 @@ func (l *Lake) removeTemporary(dir string) error {
 }
 
 // checkGap refuses a lake that has records after the last one that follows
-// on: going on from there would read again what they say was read.
+// on: going on from there would read again what they say was read, and looking
+// at it would show a part of it for the whole.
 func (l *Lake) checkGap(seq int64) error {
 	entries, err := l.disk.ReadDir(l.Path(commitsDir))
 	if err != nil {
@@ -486,10 +502,15 @@ func (l *Lake) checkGap(seq int64) error {
 		if _, err := fmt.Sscanf(name, "%d.json", &n); err != nil || path.Base(recordName(n)) != name {
 			continue
 		}
-		if n > seq {
-			return fmt.Errorf("%s: commit %d is missing, and there is a commit %d; restore %s from a backup", l.root, seq+1, n, commitsDir)
+		if n <= seq {
+			break
 		}
-		break
+		// Without the lock, commits may have come since the last one was read; but
+		// then the next one is there.
+		if there, err := l.disk.Exists(l.Path(recordName(seq + 1))); err != nil || there {
+			return err
+		}
+		return fmt.Errorf("%s: commit %d is missing, and there is a commit %d; restore %s from a backup", l.root, seq+1, n, commitsDir)
 	}
 	return nil
 }

@@ -271,7 +271,15 @@ func hashHex(b []byte) string {
 func (l *Lake) State() (*State, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.refresh(false)
+	first := l.state == nil
+	s, err := l.refresh(false)
+	if err == nil && first {
+		if err = l.checkGap(s.Seq); err != nil {
+			l.state = nil
+			return nil, err
+		}
+	}
+	return s, err
 }
 
 // checkpointEvery is the number of records after which their sum is written

@@ -28,7 +28,7 @@ test: tools build ## all tests under the race detector, with the real nginx, log
 	$(GO) test -race -timeout 14m $(PACKAGES)
 
 .PHONY: test-all
-test-all: test ## test, and what needs Node.js: another build of DuckDB opens the lake
+test-all: test ## test, and what needs Node.js or Python: other readers open the lake
 	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother' ./cmd/pixledger
 
 .PHONY: check

@@ -500,15 +500,15 @@ func (b *batch) readLines(ctx context.Context, j *job, r *reading, o *opened, li
 }
 
 // ends notes that a file was read to its end and is not to grow: a rotated one,
-// a compressed one, and one of many that a glob names when it is quiet, such as
-// yesterday's of logs that are named by their day.
-// A copy from elsewhere of which nothing was read tells nothing of the log that
-// it is a copy of.
+// one that was given by hand, a compressed one, and one of many that a glob names
+// when it is quiet, such as yesterday's of logs that are named by their day. A
+// copy from elsewhere of which nothing was read tells nothing of the log that it
+// is a copy of; where it heals a gap, noteEnds ends it.
 func (b *batch) ends(j *job, o *opened, id string, read bool) {
-	if j.src == nil || !read && !j.src.isLog(j.path) && !j.src.isRotatedFile(j.path) {
+	if !read && (j.src == nil || !j.src.isLog(j.path) && !j.src.isRotatedFile(j.path)) {
 		return
 	}
-	if !j.src.isLog(j.path) || o.how != plain || isGlob(j.src.Path) && time.Since(o.fi.ModTime()) > defaultTiming.keep {
+	if j.src == nil || !j.src.isLog(j.path) || o.how != plain || isGlob(j.src.Path) && time.Since(o.fi.ModTime()) > defaultTiming.keep {
 		j.report.ended = id
 		b.gather.ended = append(b.gather.ended, id)
 	}

@@ -90,6 +90,7 @@ func (g *gatherer) land() (done []committed, rec *lake.Record, err error) {
 	}
 	for _, c := range f.done {
 		c.r.position, c.r.passed, c.r.isNew = c.end, 0, false
+		c.r.state = nil // a whole list of the lake's files, which nobody needs any more
 		if last, ok := f.times[c.r]; ok {
 			c.r.lastTime, c.r.timed = last, true
 		}

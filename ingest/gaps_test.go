@@ -227,7 +227,7 @@ func TestBatchesFindGaps(t *testing.T) {
 	if gaps := openGaps(t, l.Root()); len(gaps) != 0 {
 		t.Errorf("not healed: %+v", gaps)
 	}
-	if s = catchUp(); len(s.Gaps) != 0 { // it is not where the source looks, and never was
+	if s = catchUp(); len(s.Gaps) != 0 {
 		t.Errorf("missed again: %+v", s.Gaps)
 	}
 	appendTo(t, kept, lines("b", 10, 12))

@@ -19,7 +19,7 @@ type reading struct {
 	key      inodeKey
 	sample   []byte      // the content's beginning, while decoding is nil
 	decoding *decoding   // nil until the first line that is not blank
-	state    *lake.State // in which it was identified
+	state    *lake.State // in which it was found to be new; nil of others
 	isNew    bool
 	position int64       // committed, as far as is known
 	passed   int64       // bytes of blank lines behind it that were passed over

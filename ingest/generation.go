@@ -164,7 +164,7 @@ func (g *generation) identified(state *lake.State, who identity, sample []byte, 
 	head := sample[:min(len(sample), lake.HeadBytes)]
 	r := &reading{
 		edge: g.src.Name, path: g.name(), key: g.key,
-		state: state, position: who.position(), gen: g, sample: sample,
+		position: who.position(), gen: g, sample: sample,
 	}
 	switch who.standing {
 	case earlierState:
@@ -185,7 +185,7 @@ func (g *generation) identified(state *lake.State, who identity, sample []byte, 
 			g.waiting = true
 			return false, nil
 		}
-		r.id, r.isNew = id, true
+		r.id, r.isNew, r.state = id, true, state
 		g.foundOut(id)
 	}
 	// A commit between the look at the state and the taking may have changed

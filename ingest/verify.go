@@ -10,9 +10,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
@@ -201,40 +204,61 @@ func (v *verification) files() error {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b datasetFile) int { return cmp.Compare(a.seq, b.seq) })
-	var rows *commitRows
-	for _, f := range all {
-		if err := v.ctx.Err(); err != nil {
-			return err
+	var commits [][]datasetFile
+	for i, f := range all {
+		if i == 0 || f.seq != all[i-1].seq {
+			commits = append(commits, nil)
 		}
-		if rows == nil || rows.seq != f.seq {
-			v.doubled(rows)
-			rows = newCommitRows(f.seq, f.ranges)
-		}
-		if err := v.file(f, rows); err != nil {
-			return err
-		}
+		last := len(commits) - 1
+		commits[last] = append(commits[last], f)
 	}
-	v.doubled(rows)
-	return nil
+	problems := make([][]Problem, len(commits))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, files := range commits {
+		group.Go(func() (err error) {
+			problems[i], err = v.commit(files)
+			return err
+		})
+	}
+	err := group.Wait()
+	v.problems = append(v.problems, slices.Concat(problems...)...)
+	return err
 }
 
-func (v *verification) file(f datasetFile, rows *commitRows) error {
-	what := checkFile(v.lake.Path(f.path), f.dataset, f.File, f.committed, f.committed && f.at.Before(v.since), rows)
-	if what == nil {
-		return nil
+// commit reads the files of one commit.
+func (v *verification) commit(files []datasetFile) ([]Problem, error) {
+	var problems []Problem
+	rows := newCommitRows(files[0].seq, files[0].ranges)
+	for _, f := range files {
+		if err := v.ctx.Err(); err != nil {
+			return nil, err
+		}
+		what, err := v.file(f, rows)
+		if err != nil {
+			return nil, err
+		}
+		if what != nil {
+			problems = append(problems, Problem{f.path, what.Error()})
+		}
 	}
+	return append(problems, rows.doubled()...), nil
+}
+
+// file says what is wrong with one file.
+func (v *verification) file(f datasetFile, rows *commitRows) (what, err error) {
+	what = checkFile(v.lake.Path(f.path), f.dataset, f.File, f.committed, f.committed && f.at.Before(v.since), rows)
 	if errors.Is(what, fs.ErrNotExist) && f.committed {
 		// Another process may have exchanged its folder since.
 		now, err := v.lake.State()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if _, still := now.Files[f.path]; !still {
-			return nil
+			return nil, nil
 		}
 	}
-	v.found(f.path, "%v", what)
-	return nil
+	return what, nil
 }
 
 // strays looks for files in the folders of users that nobody committed.

@@ -84,23 +84,44 @@ func readBack(path string, d schemas.Dataset, known lake.File, lines *commitRows
 	}
 	of := lines.file(known.Path)
 	for i, leaf := range r.SchemaHandler.ValueColumns {
-		var got int64
-		for got < rows {
-			n, values, err := columnRows(r, int64(i), min(readRows, rows-got))
-			if err != nil {
-				return fmt.Errorf("column %s can't be read: %w", columnName(r, leaf), err)
-			}
-			of.take(columnName(r, leaf), values)
-			if n == 0 {
-				break
-			}
-			got += n
-		}
-		if got != rows {
-			return fmt.Errorf("column %s has %d rows that can be read, of %d", columnName(r, leaf), got, rows)
+		if err := readColumn(r, i, columnName(r, leaf), of); err != nil {
+			return fmt.Errorf("column %s %w", columnName(r, leaf), err)
 		}
 	}
 	return of.check()
+}
+
+// readColumn reads all values of one column, row group by row group.
+func readColumn(r *reader.ParquetReader, column int, name string, of *fileRows) error {
+	e := r.SchemaHandler.SchemaElements[r.SchemaHandler.MapIndex[r.SchemaHandler.ValueColumns[column]]]
+	for g, group := range r.Footer.RowGroups {
+		seen := bounds{}
+		for left := group.NumRows; left > 0; {
+			n, values, err := columnRows(r, int64(column), min(readRows, left))
+			if err != nil {
+				return fmt.Errorf("can't be read: %w", err)
+			}
+			if n == 0 {
+				return fmt.Errorf("has %d rows that can be read in row group %d, of %d", group.NumRows-left, g, group.NumRows)
+			}
+			of.take(name, values)
+			seen.take(values)
+			left -= n
+		}
+		if e.GetRepetitionType() == parquet.FieldRepetitionType_REPEATED || !flat(r, column) {
+			continue // of lists, a null may be a list or in one
+		}
+		if err := seen.check(e, group.Columns[column].MetaData.Statistics); err != nil {
+			return fmt.Errorf("has in row group %d %w", g, err)
+		}
+	}
+	return nil
+}
+
+// flat tells whether a leaf column is a column itself, no list or map.
+func flat(r *reader.ParquetReader, column int) bool {
+	leaf := r.SchemaHandler.ValueColumns[column]
+	return strings.Count(leaf, "\x01") == 1
 }
 
 // columnRows reads up to n rows of a column and gives how many there were, with

@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"pixledger/schemas/lake"
@@ -77,24 +79,26 @@ func (f *fileRows) check() error {
 	return nil
 }
 
-// doubled looks for lines of which a commit has more than one row. Ranges of
+// doubled looks for lines of which the commit has more than one row. Ranges of
 // different commits do not overlap, so no others can be the same.
-func (v *verification) doubled(c *commitRows) {
-	if c == nil {
-		return
-	}
-	for id, list := range c.lines {
-		slices.SortFunc(list, func(a, b rowLine) int { return int(a.offset - b.offset) })
+func (c *commitRows) doubled() []Problem {
+	var problems []Problem
+	for _, id := range slices.Sorted(maps.Keys(c.lines)) {
+		list := c.lines[id]
+		slices.SortFunc(list, func(a, b rowLine) int { return cmp.Compare(a.offset, b.offset) })
 		n := 0
 		for i := 1; i < len(list); i++ {
-			if list[i].offset == list[i-1].offset {
-				if n++; n == 1 {
-					v.found(list[i].file, "has a row of log %s at byte %d, and so has %s", id, list[i].offset, list[i-1].file)
-				}
+			if list[i].offset != list[i-1].offset {
+				continue
+			}
+			if n++; n == 1 {
+				what := fmt.Sprintf("has a row of log %s at byte %d, and so has %s", id, list[i].offset, list[i-1].file)
+				problems = append(problems, Problem{list[i].file, what})
 			}
 		}
 		if n > 1 {
-			v.found(fmt.Sprintf("commit %d", c.seq), "%d lines of log %s have more than one row", n, id)
+			problems = append(problems, Problem{fmt.Sprintf("commit %d", c.seq), fmt.Sprintf("%d lines of log %s have more than one row", n, id)})
 		}
 	}
+	return problems
 }

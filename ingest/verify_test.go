@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path"
@@ -232,6 +234,44 @@ func TestVerifyReadsEveryPage(t *testing.T) {
 			t.Errorf("%s: damaged pages were read", p)
 		}
 	}
+}
+
+// Bounds that are not those of the rows would hide rows from readers.
+func TestVerifyHoldsBoundsAgainstTheRows(t *testing.T) {
+	l := filledLake(t)
+	s, err := l.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, f := range s.Files {
+		b, err := os.ReadFile(l.Path(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		footer := len(b) - 8 - int(binary.LittleEndian.Uint32(b[len(b)-8:]))
+		told := bytes.ReplaceAll(b[footer:], []byte("pixel.log"), []byte("pixel.lag"))
+		if d := datasetOf(t, p); bytes.Equal(told, b[footer:]) {
+			t.Errorf("%s tells no bounds of %s", p, d.Name)
+		} else {
+			wrong := filepath.Join(t.TempDir(), "wrong.parquet")
+			write(t, wrong, string(b[:footer])+string(told))
+			err = readBack(wrong, d, lake.File{Rows: f.Rows}, newCommitRows(0, nil))
+			if err == nil || !strings.Contains(err.Error(), `column edge has in row group 0 values from "pixel.log" to "pixel.log", not from "pixel.lag" to "pixel.lag" as it tells`) {
+				t.Errorf("%s: got %v", p, err)
+			}
+		}
+	}
+}
+
+func datasetOf(t *testing.T, p string) schemas.Dataset {
+	t.Helper()
+	for _, d := range schemas.Datasets {
+		if strings.HasPrefix(p, d.Name+"/") {
+			return d
+		}
+	}
+	t.Fatal(p)
+	return schemas.Dataset{}
 }
 
 func TestVerifySinceReadsOnlyNewerFiles(t *testing.T) {

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,10 +12,12 @@ import (
 
 	"pixledger/attribute"
 	"pixledger/ingest"
+	"pixledger/schemas/lake"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
-	var since, catalog string
+	var since, catalog, format string
+	var account bool
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Check every file, the account of lines, and the decisions",
@@ -20,9 +25,13 @@ func (a *app) verifyCommand() *cobra.Command {
 file is there, unchanged, and complete to its last page; no file is there that
 nobody committed; the commit records follow one another; the ranges read of each
 log touch without gap or overlap; lines = events + rejects + ignored + not
-counted; and the attributions are what a fresh attribution gives. What the next
-attribution would do is pending, no error. A difference makes the exit code 1.`,
-		Example: "  pixledger verify\n  pixledger verify --since 2026-11-01",
+counted; each row is of a line that its commit read, and no two of the same; and
+the attributions are what a fresh attribution gives. What the next attribution
+would do is pending, no error. A difference makes the exit code 1.
+
+--account prints the account of lines by log file and day (UTC), in the format
+asked for; what verify has to say goes to stderr then.`,
+		Example: "  pixledger verify\n  pixledger verify --since 2026-11-01\n  pixledger verify --account --format table",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			var from time.Time
@@ -32,6 +41,17 @@ attribution would do is pending, no error. A difference makes the exit code 1.`,
 					return usagef("--since: %q is no date; allowed: YYYY-MM-DD", since)
 				}
 				from = t
+			}
+			if format != "" && !account {
+				return usagef("--format: is the account's; allowed: together with --account")
+			}
+			f, err := a.outputFormat(format, "")
+			if err != nil {
+				return err
+			}
+			say := a.stdout
+			if account {
+				say = a.stderr
 			}
 			s, err := a.setupWith(catalog)
 			if err != nil {
@@ -53,7 +73,7 @@ attribution would do is pending, no error. A difference makes the exit code 1.`,
 			}
 			for _, p := range problems {
 				differences++
-				fmt.Fprintln(a.stdout, p)
+				fmt.Fprintln(say, p)
 			}
 			decisions, err := attribute.Verify(c.Context(), attributeOptions(a, s, l))
 			bar.done()
@@ -72,20 +92,56 @@ attribution would do is pending, no error. A difference makes the exit code 1.`,
 				} else {
 					differences++
 				}
-				fmt.Fprintln(a.stdout, p)
+				fmt.Fprintln(say, p)
+			}
+			if account {
+				if err := writeRows(a.stdout, f, "account", accountColumns, accountRows(state)); err != nil {
+					return err
+				}
 			}
 			if differences > 0 {
-				fmt.Fprintf(a.stdout, "%s\n", count(differences, "difference"))
+				fmt.Fprintf(say, "%s\n", count(differences, "difference"))
 				return &silentError{}
 			}
-			fmt.Fprintf(a.stdout, "no differences: %s, %s, %s\n", count(int(state.Seq), "commit"), count(len(state.Files), "file"), count(len(state.Sources), "log file"))
+			all := &lake.Counts{}
+			for _, src := range state.Sources {
+				for _, day := range src.Days {
+					all.Add(day)
+				}
+			}
+			fmt.Fprintf(say, "no differences: %s, %s, %s\n", count(int(state.Seq), "commit"), count(len(state.Files), "file"), count(len(state.Sources), "log file"))
+			fmt.Fprintln(say, accountText(all))
 			if pending > 0 {
-				fmt.Fprintln(a.stdout, "pending: the next `pixledger attribute` takes in what is new")
+				fmt.Fprintln(say, "pending: the next `pixledger attribute` takes in what is new")
 			}
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&account, "account", false, "print the account of lines by log file and day")
+	c.Flags().StringVar(&format, "format", "", "of the account: "+formatHelp())
 	c.Flags().StringVar(&catalog, "catalog", "", "verify by this catalog instead of the configured one")
 	c.Flags().StringVar(&since, "since", "", "leave out what was committed before this UTC date")
 	return c
+}
+
+var accountColumns = []string{"edge", "log", "source_id", "date", "lines", "events", "rejects", "not_counted", "ignored"}
+
+// accountRows is the account of lines by log file and day (UTC), as rows of
+// accountColumns.
+func accountRows(state *lake.State) [][]string {
+	logs := slices.SortedFunc(maps.Values(state.Sources), func(a, b *lake.Source) int {
+		return cmp.Or(cmp.Compare(a.Edge, b.Edge), a.First.Compare(b.First), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
+	var rows [][]string
+	for _, src := range logs {
+		for _, day := range slices.Sorted(maps.Keys(src.Days)) {
+			c := src.Days[day]
+			row := []string{src.Edge, src.Name, src.ID, day}
+			for _, n := range []int64{c.Lines(), lake.Sum(c.Events), lake.Sum(c.Rejects), lake.Sum(c.NotCounted), c.Ignored} {
+				row = append(row, fmt.Sprint(n))
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows
 }

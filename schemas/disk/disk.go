@@ -338,14 +338,7 @@ func (d *Disk) SyncDir(path string) error {
 // the old content or the new one and never a part: a temporary file beside it
 // is written and synced, renamed over it, and the folder synced.
 func (d *Disk) Publish(path string, mode os.FileMode, content []byte) (err error) {
-	dir := filepath.Dir(path)
-	var f *File
-	for n := 0; ; n++ {
-		tmp := filepath.Join(dir, fmt.Sprintf(".%s%s%d-%d", strings.TrimPrefix(filepath.Base(path), "."), temporary, os.Getpid(), n))
-		if f, err = d.Create(tmp, mode, true); !errors.Is(err, fs.ErrExist) {
-			break
-		}
-	}
+	f, err := d.CreateTemporary(path, mode)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -367,10 +360,22 @@ func (d *Disk) Publish(path string, mode os.FileMode, content []byte) (err error
 	if err = d.Rename(f.Name(), path); err != nil {
 		return fmt.Errorf("publish %s: %w", path, err)
 	}
-	return d.SyncDir(dir)
+	return d.SyncDir(filepath.Dir(path))
 }
 
-// temporary marks the files that Publish writes before they have their name.
+// CreateTemporary makes a file beside the path, to be renamed to it when it is
+// whole. It is a new one each time: what a failed sync has lost of a file may
+// be lost for good, whatever a later sync of it says.
+func (d *Disk) CreateTemporary(path string, mode os.FileMode) (*File, error) {
+	for n := 0; ; n++ {
+		tmp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s%s%d-%d", filepath.Base(path), temporary, os.Getpid(), n))
+		if f, err := d.Create(tmp, mode, true); !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+	}
+}
+
+// temporary marks the files that have not got their name yet.
 const temporary = ".tmp"
 
 // IsTemporary tells whether a file's name is one that is given until the file

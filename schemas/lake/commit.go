@@ -294,12 +294,11 @@ func (l *Lake) unclaimed(seq int64, file string) error {
 
 // writeRecord puts the record under its number: the commit point.
 func (l *Lake) writeRecord(seq int64, b []byte) error {
-	dir := l.Path(commitsDir)
-	tmp := filepath.Join(dir, fmt.Sprintf(".%012d.tmp", seq))
-	f, err := l.disk.Create(tmp, FileMode, false)
+	f, err := l.disk.CreateTemporary(l.Path(recordName(seq)), FileMode)
 	if err != nil {
 		return fmt.Errorf("write commit %d: %w", seq, err)
 	}
+	tmp := f.Name()
 	_, err = f.Write(b)
 	if err == nil {
 		err = f.Sync()
@@ -313,7 +312,7 @@ func (l *Lake) writeRecord(seq int64, b []byte) error {
 	if err := l.disk.RenameNew(tmp, l.Path(recordName(seq))); err != nil {
 		return errors.Join(fmt.Errorf("write commit %d: %w", seq, err), l.disk.Remove(tmp))
 	}
-	if err := l.disk.SyncDir(dir); err != nil {
+	if err := l.disk.SyncDir(l.Path(commitsDir)); err != nil {
 		return &UncertainError{err}
 	}
 	return nil

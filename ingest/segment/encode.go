@@ -82,8 +82,10 @@ const (
 	deltaPart  = 32
 )
 
-// appendDeltas appends integers as their differences (DELTA_BINARY_PACKED).
-func appendDeltas(dst []byte, values []int64) []byte {
+// appendDeltas appends integers as their differences (DELTA_BINARY_PACKED),
+// each of a multiple of unit bits: of few different ones ZSTD makes less in whole
+// bytes than in the fewest bits.
+func appendDeltas(dst []byte, values []int64, unit int) []byte {
 	dst = binary.AppendUvarint(dst, deltaBlock)
 	dst = binary.AppendUvarint(dst, deltaBlock/deltaPart)
 	dst = binary.AppendUvarint(dst, uint64(len(values)))
@@ -114,7 +116,7 @@ func appendDeltas(dst []byte, values []int64) []byte {
 			for _, d := range part {
 				all |= uint64(d - smallest)
 			}
-			width := bits.Len64(all)
+			width := (bits.Len64(all) + unit - 1) / unit * unit
 			dst[widths+lo/deltaPart] = byte(width)
 			var p packer
 			for _, d := range part {
@@ -134,15 +136,16 @@ func appendDeltas(dst []byte, values []int64) []byte {
 
 // appendLengthsAndTexts appends the lengths of the texts from lo to hi as
 // differences, and then the texts in one piece (DELTA_LENGTH_BYTE_ARRAY): a
-// length before each text would cost more than it says.
-func appendLengthsAndTexts(dst []byte, t *texts, lo, hi int, scratch []int64) ([]byte, []int64) {
+// length before each text would cost more than it says. texts is where they begin.
+func appendLengthsAndTexts(dst []byte, t *texts, lo, hi int, scratch []int64) (b []byte, texts int, lengths []int64) {
 	first := t.start(lo)
 	start, scratch := first, scratch[:0]
 	for _, end := range t.ends[lo:hi] {
 		scratch = append(scratch, int64(end-start))
 		start = end
 	}
-	return append(appendDeltas(dst, scratch), t.data[first:start]...), scratch
+	dst = appendDeltas(dst, scratch, 8)
+	return append(dst, t.data[first:start]...), len(dst), scratch
 }
 
 // appendTexts appends the texts from lo to hi, each with its length before it.

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"math/bits"
@@ -24,6 +25,11 @@ const (
 type levels struct {
 	defs, reps []uint8
 	lengths    []int64
+
+	// Of integers that repeat: the different ones, and which of them each is.
+	ints    []int64
+	numbers []int32
+	words   wordTable
 }
 
 // leaf is one leaf of a column: its values without gaps, and its levels.
@@ -31,11 +37,12 @@ type leaf struct {
 	typ     schemas.Type // of the values: an integer's, Boolean, or Text
 	ints    []int64
 	text    *texts
-	numbers []int32 // of the values in text, where that is a dictionary
-	plain   bool    // integers stand as they are, not as differences
-	bounded bool    // smallest and largest value are of use
-	full    uint8   // the definition level of a value
-	lists   bool    // there are repetition levels
+	numbers []int32 // of the values in the dictionary, where there is one: text or dict
+	dict    []int64
+	plain   bool  // integers stand as they are, not as differences
+	bounded bool  // smallest and largest value are of use
+	full    uint8 // the definition level of a value
+	lists   bool  // there are repetition levels
 }
 
 // writeColumn writes the leaves of one column.
@@ -69,6 +76,9 @@ func writeColumn(rg *rowGroup, d schemas.Column, c *column, rows int, s *levels)
 	l := leaf{typ: d.Type, ints: c.ints, text: &c.text, numbers: c.numbers, bounded: d.Name != "event_id", full: 1}
 	if d.Required {
 		l.full = 0
+	}
+	if isInteger(d.Type) {
+		l.dict, l.numbers = s.repeated(c.ints)
 	}
 	w, err := rg.nextLeaf(l)
 	if err != nil {
@@ -173,25 +183,77 @@ func (l *leaf) size(lo, hi int) int {
 	return l.text.start(hi) - l.text.start(lo) + 4*(hi-lo)
 }
 
-// values appends the values from lo to hi as they stand in a page.
-func (l *leaf) values(dst []byte, lo, hi int, s *levels) []byte {
+// values appends the values from lo to hi as they stand in a page. cut is where
+// a part begins that is better compressed by itself, 0 for none.
+func (l *leaf) values(dst []byte, lo, hi int, s *levels) (b []byte, cut int) {
 	switch {
 	case len(l.numbers) > 0:
 		width := l.width()
-		return appendHybrid(append(dst, byte(width)), l.numbers[lo:hi], width)
+		return appendHybrid(append(dst, byte(width)), l.numbers[lo:hi], width), 0
 	case l.typ == schemas.Text:
-		dst, s.lengths = appendLengthsAndTexts(dst, l.text, lo, hi, s.lengths)
-		return dst
+		dst, cut, s.lengths = appendLengthsAndTexts(dst, l.text, lo, hi, s.lengths)
+		if 16*cut < len(dst) {
+			cut = 0 // texts of one length: there is next to nothing before them
+		}
+		return dst, cut
 	case l.typ == schemas.Boolean:
-		return appendBools(dst, l.ints[lo:hi])
+		return appendBools(dst, l.ints[lo:hi]), 0
 	case l.plain:
-		return appendInts(dst, l.ints[lo:hi])
+		return appendInts(dst, l.ints[lo:hi]), 0
 	}
-	return appendDeltas(dst, l.ints[lo:hi])
+	return appendDeltas(dst, l.ints[lo:hi], 1), 0
 }
 
+// words is how many values the dictionary has.
+func (l *leaf) words() int { return cmp.Or(len(l.dict), len(l.text.ends)) }
+
 // width is how many bits a number in the dictionary has.
-func (l *leaf) width() int { return max(1, bits.Len(uint(len(l.text.ends)-1))) }
+func (l *leaf) width() int { return max(1, bits.Len(uint(l.words()-1))) }
+
+// appendDictionary appends the values of the dictionary.
+func (l *leaf) appendDictionary(dst []byte) []byte {
+	switch {
+	case len(l.dict) == 0:
+		return appendTexts(dst, l.text, 0, len(l.text.ends))
+	case l.typ == schemas.SmallInt:
+		for _, v := range l.dict {
+			dst = binary.LittleEndian.AppendUint32(dst, uint32(v))
+		}
+		return dst
+	}
+	return appendInts(dst, l.dict)
+}
+
+// Integers are kept by number where at most every eighth is a new one; after so
+// many new ones it is judged whether that can come true.
+const (
+	intsRepeat = 8
+	intsJudged = 1024
+)
+
+// repeated gives the different ones of the integers, and which of them each is;
+// nothing where too few repeat. Both hold until the next call.
+func (s *levels) repeated(ints []int64) (dict []int64, numbers []int32) {
+	s.words.reset()
+	s.ints, s.numbers = s.ints[:0], s.numbers[:0]
+	for i, v := range ints {
+		if i > 0 && v == ints[i-1] {
+			s.numbers = append(s.numbers, s.numbers[i-1])
+			continue
+		}
+		k, slot := s.words.findInt(s.ints, v)
+		if k < 0 {
+			k = int32(len(s.ints))
+			if int(k) >= len(ints)/intsRepeat || k >= intsJudged && int(k) > i/2 {
+				return nil, nil
+			}
+			s.ints = append(s.ints, v)
+			s.words.add(slot, k)
+		}
+		s.numbers = append(s.numbers, k)
+	}
+	return s.ints, s.numbers
+}
 
 func (l *leaf) encoding() parquet.Encoding {
 	switch {

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"encoding/binary"
+	"errors"
 	"math/bits"
 
 	"github.com/apache/arrow/go/v15/parquet"
@@ -65,6 +66,7 @@ func (w *fileWriter) finish() error {
 type compressor struct {
 	zstd *zstd.Encoder
 	raw  []byte
+	cut  int // where a part of raw begins that is unlike the one before it; 0 for none
 	out  []byte
 }
 
@@ -79,10 +81,27 @@ func newCompressor() *compressor {
 	return &compressor{zstd: z}
 }
 
-// compress gives what holds until the next call.
-func (c *compressor) compress(b []byte) []byte {
-	c.out = c.zstd.EncodeAll(b, c.out[:0])
-	return c.out
+// compress gives what holds until the next call: one frame of ZSTD. Where raw
+// is cut a new block begins, with codes of its own: lengths and letters, for one,
+// have nothing in common.
+func (c *compressor) compress() ([]byte, error) {
+	c.out = c.out[:0]
+	if c.cut == 0 {
+		c.out = c.zstd.EncodeAll(c.raw, c.out)
+		return c.out, nil
+	}
+	c.zstd.ResetContentSize(c, int64(len(c.raw)))
+	_, err := c.zstd.Write(c.raw[:c.cut])
+	err = errors.Join(err, c.zstd.Flush())
+	_, rest := c.zstd.Write(c.raw[c.cut:])
+	c.cut = 0
+	return c.out, errors.Join(err, rest, c.zstd.Close())
+}
+
+// Write takes what the encoder makes.
+func (c *compressor) Write(b []byte) (int, error) {
+	c.out = append(c.out, b...)
+	return len(b), nil
 }
 
 // leafWriter writes the pages of one leaf column of a row group. They are of
@@ -108,10 +127,9 @@ func (g *rowGroup) nextLeaf(l leaf) (*leafWriter, error) {
 	if len(l.numbers) == 0 {
 		return w, nil
 	}
-	n := len(l.text.ends)
 	w.info.DictPageOffset = w.sink.n
-	w.pages.raw = appendTexts(w.pages.raw[:0], l.text, 0, n)
-	return w, w.put(dictionaryPage, n, parquet.Encodings.Plain)
+	w.pages.raw = l.appendDictionary(w.pages.raw[:0])
+	return w, w.put(dictionaryPage, l.words(), parquet.Encodings.Plain)
 }
 
 // page writes the values from lo to hi as a page with the levels, of which
@@ -124,7 +142,7 @@ func (w *leafWriter) page(n, lo, hi int, s *levels) error {
 	if w.full > 0 {
 		b = appendLevels(b, s.defs, bits.Len8(w.full))
 	}
-	w.pages.raw = w.values(b, lo, hi, s)
+	w.pages.raw, w.pages.cut = w.values(b, lo, hi, s)
 	w.written += hi - lo
 	return w.dataPage(n, w.encoding())
 }
@@ -149,14 +167,17 @@ func (w *leafWriter) dataPage(n int, encoding parquet.Encoding) error {
 // put compresses what stands in raw and writes it as a page.
 func (w *leafWriter) put(kind, values int, encoding parquet.Encoding) error {
 	raw := w.pages.raw
-	data := w.pages.compress(raw)
+	data, err := w.pages.compress()
+	if err != nil {
+		return err
+	}
 	header := pageHeader(kind, len(raw), len(data), values, int(encoding))
 	w.info.CompressedSize += int64(len(header) + len(data))
 	w.info.UncompressedSize += int64(len(header) + len(raw))
 	if _, err := w.sink.Write(header); err != nil {
 		return err
 	}
-	_, err := w.sink.Write(data)
+	_, err = w.sink.Write(data)
 	return err
 }
 

@@ -17,7 +17,7 @@ import (
 // Bounds of a page: about how many bytes its values take before they are
 // compressed, and after how many rows that is looked at.
 const (
-	pageBytes = 1 << 20
+	pageBytes = 4 << 20
 	pageRows  = 4096
 )
 

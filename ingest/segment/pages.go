@@ -2,12 +2,10 @@ package segment
 
 import (
 	"encoding/binary"
-	"errors"
 	"math/bits"
 
 	"github.com/apache/arrow/go/v15/parquet"
 	"github.com/apache/arrow/go/v15/parquet/metadata"
-	"github.com/klauspost/compress/zstd"
 )
 
 // magic stands at both ends of a Parquet file.
@@ -60,48 +58,6 @@ func (w *fileWriter) finish() error {
 	}
 	_, err = w.sink.Write(append(binary.LittleEndian.AppendUint32(nil, uint32(n)), magic...))
 	return err
-}
-
-// compressor compresses pages, one after another.
-type compressor struct {
-	zstd *zstd.Encoder
-	raw  []byte
-	cut  int // where a part of raw begins that is unlike the one before it; 0 for none
-	out  []byte
-}
-
-func newCompressor() *compressor {
-	// A page is about a megabyte at most, so a longer window is of no use. Ids in
-	// hex repeat nowhere and still have but four bits a letter: entropy counts.
-	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20),
-		zstd.WithZeroFrames(true), zstd.WithEncoderCRC(false), zstd.WithAllLitEntropyCompression(true))
-	if err != nil {
-		panic(err) // of the options, which are constant
-	}
-	return &compressor{zstd: z}
-}
-
-// compress gives what holds until the next call: one frame of ZSTD. Where raw
-// is cut a new block begins, with codes of its own: lengths and letters, for one,
-// have nothing in common.
-func (c *compressor) compress() ([]byte, error) {
-	c.out = c.out[:0]
-	if c.cut == 0 {
-		c.out = c.zstd.EncodeAll(c.raw, c.out)
-		return c.out, nil
-	}
-	c.zstd.ResetContentSize(c, int64(len(c.raw)))
-	_, err := c.zstd.Write(c.raw[:c.cut])
-	err = errors.Join(err, c.zstd.Flush())
-	_, rest := c.zstd.Write(c.raw[c.cut:])
-	c.cut = 0
-	return c.out, errors.Join(err, rest, c.zstd.Close())
-}
-
-// Write takes what the encoder makes.
-func (c *compressor) Write(b []byte) (int, error) {
-	c.out = append(c.out, b...)
-	return len(b), nil
 }
 
 // leafWriter writes the pages of one leaf column of a row group. They are of

@@ -152,7 +152,7 @@ const openFiles = 64
 // New begins a batch in the staging folder, which exists.
 func New(dir string, opts Options) *Batch {
 	opts.Memory = cmp.Or(opts.Memory, 20<<20)
-	opts.RowGroup = cmp.Or(opts.RowGroup, 6<<20)
+	opts.RowGroup = cmp.Or(opts.RowGroup, 12<<20)
 	return &Batch{
 		dir: dir, opts: opts, now: opts.Now.UnixMicro(),
 		sources: map[*Source]*sourceState{}, parts: map[partKey]*part{},

@@ -80,6 +80,10 @@ func (p *packer) end(dst []byte) []byte {
 const (
 	deltaBlock = 128
 	deltaPart  = 32
+	// Of differences in whole bytes: what the smallest is rounded down to, and
+	// from where on it is not.
+	deltaStep = 64
+	deltaByte = 192
 )
 
 // appendDeltas appends integers as their differences (DELTA_BINARY_PACKED),
@@ -104,6 +108,9 @@ func appendDeltas(dst []byte, values []int64, unit int) []byte {
 			before = v
 		}
 		values = values[n:]
+		if unit == 8 && smallest >= -deltaByte {
+			smallest &^= deltaStep - 1 // so that the same differences are the same bytes in all blocks
+		}
 		dst = binary.AppendVarint(dst, smallest)
 		widths := len(dst)
 		dst = append(dst, make([]byte, deltaBlock/deltaPart)...)

@@ -207,8 +207,15 @@ func (l *leaf) values(dst []byte, lo, hi int, s *levels) (b []byte, cut int) {
 // words is how many values the dictionary has.
 func (l *leaf) words() int { return cmp.Or(len(l.dict), len(l.text.ends)) }
 
-// width is how many bits a number in the dictionary has.
-func (l *leaf) width() int { return max(1, bits.Len(uint(l.words()-1))) }
+// width is how many bits a number in the dictionary has: a whole byte where that
+// is not many more, for then they are compressed by how frequent each is.
+func (l *leaf) width() int {
+	n := max(1, bits.Len(uint(l.words()-1)))
+	if n > 4 && n < 8 {
+		return 8
+	}
+	return n
+}
 
 // appendDictionary appends the values of the dictionary.
 func (l *leaf) appendDictionary(dst []byte) []byte {

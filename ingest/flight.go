@@ -125,6 +125,11 @@ func (f *flight) publish() error {
 	draft := &lake.Draft{Kind: "ingest", At: g.opts.Now()}
 	days := map[string]map[string]*lake.Counts{}
 	users, lines := map[string]int64{}, map[string]int64{}
+	batches := make([]*segment.Batch, len(g.workers))
+	for i, w := range g.workers {
+		batches[i] = w.batch
+	}
+	segment.Merge(batches)
 	results := make([]*segment.Result, len(g.workers))
 	var finish errgroup.Group
 	for i, w := range g.workers {

@@ -99,10 +99,14 @@ func (c *compressor) appendCoded(dst []byte, part []byte) (b []byte, last int, e
 		part = part[len(block):]
 		last = len(dst)
 		packed, _, err := huff0.Compress4X(block, &c.huff0)
+		const around = 5 + 1 // bytes before and after it
+		if err == nil && len(packed)+around >= len(block) {
+			err = huff0.ErrIncompressible // a block must not be longer than the whole frame's content
+		}
 		switch {
 		case err == nil:
 			// Literals with a table before them and in four streams; no sequences.
-			dst = appendBlockHeader(dst, compressed, 5+len(packed)+1)
+			dst = appendBlockHeader(dst, compressed, len(packed)+around)
 			head := uint64(2 | 3<<2 | len(block)<<4 | len(packed)<<22)
 			dst = binary.LittleEndian.AppendUint64(dst, head)[:last+3+5]
 			dst = append(append(dst, packed...), 0)

@@ -310,7 +310,8 @@ func (l *leaf) stats(nulls int) metadata.EncodedStatistics {
 	return s
 }
 
-// bounds gives the smallest and the largest of the texts, byte by byte.
+// bounds gives the smallest and the largest of the texts, byte by byte. They are
+// copies: they are written with the footer, when the texts' memory has others.
 func (t *texts) bounds() (smallest, largest []byte) {
 	smallest, largest = t.at(0), t.at(0)
 	for i := 1; i < len(t.ends); i++ {
@@ -321,5 +322,5 @@ func (t *texts) bounds() (smallest, largest []byte) {
 			largest = b
 		}
 	}
-	return smallest, largest
+	return bytes.Clone(smallest), bytes.Clone(largest)
 }

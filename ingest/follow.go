@@ -45,7 +45,7 @@ type closedFile struct {
 
 // A follower keeps reading the files of all sources. One goroutine a source
 // looks at its paths; one a file, the generation, reads it; and one gathers
-// their lines and commits. A file that was renamed goes on being read by its
+// their lines, and publishes one commit while it gathers the next. A file that was renamed goes on being read by its
 // generation, through the descriptor, while the file that is at the path now
 // has a generation of its own.
 //
@@ -53,12 +53,13 @@ type closedFile struct {
 // what was handed on but could not be committed is read again. What was
 // written between the last reading and a truncation is lost, and said to be.
 type follower struct {
-	opts   Options
-	timing timing
-	in     chan delivery
-	flush  chan struct{}
-	gather *gatherer // of the committing goroutine alone
-	wg     sync.WaitGroup
+	opts     Options
+	timing   timing
+	in       chan delivery
+	flush    chan struct{}
+	gather   *gatherer // of the committing goroutine alone
+	failures int       // since the last commit, the same
+	wg       sync.WaitGroup
 
 	stopping <-chan struct{} // closed when the follower is told to stop
 	giveUp   func()          // ends reading and committing at once
@@ -432,17 +433,12 @@ func (f *follower) leave(g *generation, done bool) {
 func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) error {
 	due := time.NewTimer(time.Hour)
 	due.Stop()
-	failures := 0 // since the last commit
-	publish := func() error {
-		err := f.publish()
-		if err == nil {
-			failures = 0
-			f.setWaiting("")
-		}
-		return err
-	}
 	for {
 		var err error
+		var landed <-chan struct{}
+		if f.gather.ahead != nil {
+			landed = f.gather.ahead.landed
+		}
 		select {
 		case d := <-f.in:
 			if d.epoch != d.gen.epoch.Load() {
@@ -453,14 +449,18 @@ func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) erro
 				due.Reset(f.opts.Interval)
 			}
 			if err = f.gather.add(d.r, d.block); err != nil {
+				// The file is identified anew, in a state that has what is under way.
+				err = errors.Join(err, f.land())
 				d.gen.epoch.Add(1)
 			} else if f.gather.full() {
-				err = publish()
+				err = f.takeOff()
 			}
 		case <-due.C:
-			err = publish()
+			err = f.takeOff()
+		case <-landed:
+			err = f.land()
 		case <-f.flush:
-			err = publish()
+			err = f.publish()
 		case <-stopped:
 			return f.last()
 		}
@@ -481,11 +481,11 @@ func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) erro
 			f.giveUp()
 			continue
 		}
-		failures++
-		if !isPassing(err) && failures > maxFailures {
+		f.failures++
+		if !isPassing(err) && f.failures > maxFailures {
 			return fmt.Errorf("commit: %w", err)
 		}
-		f.pause(ctx, err, failures)
+		f.pause(ctx, err)
 	}
 }
 
@@ -495,8 +495,8 @@ const maxFailures = 5
 
 // pause says that nothing can be committed, and waits; meanwhile nobody's
 // lines are taken.
-func (f *follower) pause(ctx context.Context, err error, failures int) {
-	wait := min(f.timing.retry<<min(failures-1, 10), f.timing.retryMax)
+func (f *follower) pause(ctx context.Context, err error) {
+	wait := min(f.timing.retry<<min(f.failures-1, 10), f.timing.retryMax)
 	what := "could not commit: trying again; nothing is lost"
 	if isNoSpace(err) {
 		what = "no space left for the lake: ingest waits and goes on when there is some; nothing is lost"
@@ -542,12 +542,47 @@ func (f *follower) drop() {
 	f.gather.drop()
 }
 
-// publish commits what waits.
+// publish commits what waits, and waits for the end of it.
 func (f *follower) publish() error {
-	if !f.gather.waits() {
-		return f.note()
+	err := f.takeOff()
+	if err == nil {
+		err = f.land()
 	}
-	done, rec, err := f.gather.commit()
+	if err != nil {
+		return err
+	}
+	return f.worked(f.note())
+}
+
+// worked takes back, after a commit without an error, what is said of those
+// that failed.
+func (f *follower) worked(err error) error {
+	if err == nil {
+		f.failures = 0
+		f.setWaiting("")
+	}
+	return err
+}
+
+// takeOff begins to commit what waits, when what took off before has landed:
+// lines are gathered meanwhile.
+func (f *follower) takeOff() error {
+	err := f.land()
+	if err == nil {
+		f.gather.takeOff()
+	}
+	return err
+}
+
+// land waits for the commit under way, if there is one, and notes what became
+// of each file. When it failed, what was gathered behind it is dropped too, and
+// all of it is read again.
+func (f *follower) land() error {
+	ahead := f.gather.ahead
+	if ahead == nil {
+		return nil
+	}
+	done, rec, err := f.gather.land()
 	if err != nil {
 		// The spans are gone; whose lines they were is known from the open files.
 		f.mu.Lock()
@@ -557,7 +592,7 @@ func (f *follower) publish() error {
 		f.mu.Unlock()
 		return err
 	}
-	for _, s := range f.gather.spans { // without a line: there is nothing to commit of them
+	for _, s := range ahead.blank { // there is nothing to commit of them
 		s.r.gen.settled.Store(s.end)
 	}
 	f.mu.Lock()
@@ -568,5 +603,5 @@ func (f *follower) publish() error {
 		f.sources[g.src.Name].committed(f, g, rec.At, c)
 	}
 	f.mu.Unlock()
-	return f.note()
+	return f.worked(f.note())
 }

@@ -108,12 +108,6 @@ func (g *gatherer) land() (done []committed, rec *lake.Record, err error) {
 	return f.done, f.rec, nil
 }
 
-// commit publishes what waits and waits for the end of it.
-func (g *gatherer) commit() (done []committed, rec *lake.Record, err error) {
-	g.takeOff()
-	return g.land()
-}
-
 // publish finishes the files and commits them. Of the readings it uses what
 // does not change before the landing.
 func (f *flight) publish() error {

@@ -52,7 +52,7 @@ type Options struct {
 	// much again is needed while rows are written.
 	Memory int
 	// RowGroup is the size of the rows of a full row group in memory, in bytes,
-	// 6 MiB unless set.
+	// 16 MiB unless set.
 	RowGroup int
 }
 

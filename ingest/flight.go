@@ -109,12 +109,6 @@ func (g *gatherer) land() (done []committed, rec *lake.Record, err error) {
 	return f.done, f.rec, nil
 }
 
-// commit publishes what waits and waits for the end of it.
-func (g *gatherer) commit() (done []committed, rec *lake.Record, err error) {
-	g.takeOff()
-	return g.land()
-}
-
 // publish finishes the files and commits them. Of the readings it uses what
 // does not change before the landing.
 func (f *flight) publish() error {
@@ -126,6 +120,11 @@ func (f *flight) publish() error {
 	draft := &lake.Draft{Kind: "ingest", At: g.opts.Now()}
 	days := map[string]map[string]*lake.Counts{}
 	users, lines := map[string]int64{}, map[string]int64{}
+	batches := make([]*segment.Batch, len(g.workers))
+	for i, w := range g.workers {
+		batches[i] = w.batch
+	}
+	segment.Merge(batches)
 	results := make([]*segment.Result, len(g.workers))
 	var finish errgroup.Group
 	for i, w := range g.workers {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"sync"
@@ -45,7 +44,7 @@ type closedFile struct {
 
 // A follower keeps reading the files of all sources. One goroutine a source
 // looks at its paths; one a file, the generation, reads it; and one gathers
-// their lines and commits. A file that was renamed goes on being read by its
+// their lines, and publishes one commit while it gathers the next. A file that was renamed goes on being read by its
 // generation, through the descriptor, while the file that is at the path now
 // has a generation of its own.
 //
@@ -53,12 +52,13 @@ type closedFile struct {
 // what was handed on but could not be committed is read again. What was
 // written between the last reading and a truncation is lost, and said to be.
 type follower struct {
-	opts   Options
-	timing timing
-	in     chan delivery
-	flush  chan struct{}
-	gather *gatherer // of the committing goroutine alone
-	wg     sync.WaitGroup
+	opts     Options
+	timing   timing
+	in       chan delivery
+	flush    chan struct{}
+	gather   *gatherer // of the committing goroutine alone
+	failures int       // since the last commit, the same
+	wg       sync.WaitGroup
 
 	stopping <-chan struct{} // closed when the follower is told to stop
 	giveUp   func()          // ends reading and committing at once
@@ -431,149 +431,4 @@ func (f *follower) leave(g *generation, done bool) {
 	if err := g.file.Close(); err != nil {
 		f.opts.Log.Warn("closing a log", "path", g.path, "error", err)
 	}
-}
-
-// commitLoop gathers lines and commits them, until everyone who reads has
-// stopped.
-func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) error {
-	due := time.NewTimer(time.Hour)
-	due.Stop()
-	failures := 0 // since the last commit
-	publish := func() error {
-		lines := f.gather.waits()
-		err := f.publish()
-		if err == nil && lines { // with none, nothing was tried
-			failures = 0
-			f.setWaiting("")
-		}
-		return err
-	}
-	for {
-		var err error
-		select {
-		case d := <-f.in:
-			if d.epoch != d.gen.epoch.Load() {
-				d.block.release() // handed on before its file's lines were dropped
-				continue
-			}
-			if !f.gather.waits() {
-				due.Reset(f.opts.Interval)
-			}
-			if err = f.gather.add(d.r, d.block); err != nil {
-				d.gen.epoch.Add(1)
-			} else if f.gather.full() {
-				err = publish()
-			}
-		case <-due.C:
-			err = publish()
-		case <-f.flush:
-			err = publish()
-		case <-stopped:
-			return f.last()
-		}
-		var uncertain *lake.UncertainError
-		switch {
-		case err == nil:
-			continue
-		case errors.As(err, &uncertain):
-			return err
-		}
-		f.drop()
-		if errors.Is(err, lake.ErrConflict) {
-			f.opts.Log.Info("another process has read the same log; going on from where it is", "error", err)
-			continue
-		}
-		if f.isStopping() {
-			f.unsaved(err)
-			f.giveUp()
-			continue
-		}
-		failures++
-		if !isPassing(err) && failures > maxFailures {
-			return fmt.Errorf("commit: %w", err)
-		}
-		f.pause(ctx, err, failures)
-	}
-}
-
-// maxFailures is how often in a row a commit may fail, for another reason than
-// a full disk or a want of descriptors, before the follower gives up.
-const maxFailures = 5
-
-// pause says that nothing can be committed, and waits; meanwhile nobody's
-// lines are taken.
-func (f *follower) pause(ctx context.Context, err error, failures int) {
-	wait := min(f.timing.retry<<min(failures-1, 10), f.timing.retryMax)
-	what := "could not commit: trying again; nothing is lost"
-	if isNoSpace(err) {
-		what = "no space left for the lake: ingest waits and goes on when there is some; nothing is lost"
-	}
-	f.opts.Log.Error(what, "lake", f.opts.Lake.Root(), "error", err, "retry_in", wait)
-	f.setWaiting(fmt.Sprintf("%s (%v)", what, err))
-	select {
-	case <-ctx.Done():
-	case <-f.stopping:
-	case <-time.After(wait):
-	}
-}
-
-func (f *follower) setWaiting(why string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.waiting = why
-}
-
-// last commits what waits when all have stopped, which is little unless the
-// drain took too long. A failure loses nothing: the lines are read again at the
-// next start.
-func (f *follower) last() error {
-	err := f.publish()
-	var uncertain *lake.UncertainError
-	if err == nil || errors.As(err, &uncertain) {
-		return err
-	}
-	f.unsaved(err)
-	return nil
-}
-
-// unsaved says that the last commit failed.
-func (f *follower) unsaved(err error) {
-	f.opts.Log.Warn("what was read last could not be committed; the next start reads it again", "error", err)
-}
-
-// drop forgets the lines that wait and has them read again.
-func (f *follower) drop() {
-	for _, s := range f.gather.spans {
-		s.r.gen.epoch.Add(1)
-	}
-	f.gather.drop()
-}
-
-// publish commits what waits.
-func (f *follower) publish() error {
-	if !f.gather.waits() {
-		return f.note()
-	}
-	done, rec, err := f.gather.commit()
-	if err != nil {
-		// The spans are gone; whose lines they were is known from the open files.
-		f.mu.Lock()
-		for _, g := range f.open {
-			g.epoch.Add(1)
-		}
-		f.mu.Unlock()
-		return err
-	}
-	for _, s := range f.gather.spans { // without a line: there is nothing to commit of them
-		s.r.gen.settled.Store(s.end)
-	}
-	f.mu.Lock()
-	for _, c := range done {
-		g := c.r.gen
-		g.settled.Store(c.end)
-		delete(f.claims, g)
-		f.sources[g.src.Name].committed(f, g, rec.At, c)
-	}
-	f.mu.Unlock()
-	return f.note()
 }

@@ -94,8 +94,8 @@ type column struct {
 // Bounds of what is kept by number: how many words are looked at before it is
 // judged whether they repeat, and how many bytes they may have together.
 const (
-	wordsJudged = 1024
-	wordsBytes  = 512 << 10
+	wordsJudged = 8192
+	wordsBytes  = 1 << 20
 )
 
 // addWord adds a text to a column of texts that repeat, and gives the memory

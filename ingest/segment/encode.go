@@ -80,10 +80,16 @@ func (p *packer) end(dst []byte) []byte {
 const (
 	deltaBlock = 128
 	deltaPart  = 32
+	// Of differences in whole bytes: what the smallest is rounded down to, and
+	// from where on it is not.
+	deltaStep = 64
+	deltaByte = 192
 )
 
-// appendDeltas appends integers as their differences (DELTA_BINARY_PACKED).
-func appendDeltas(dst []byte, values []int64) []byte {
+// appendDeltas appends integers as their differences (DELTA_BINARY_PACKED),
+// each of a multiple of unit bits: of few different ones ZSTD makes less in whole
+// bytes than in the fewest bits.
+func appendDeltas(dst []byte, values []int64, unit int) []byte {
 	dst = binary.AppendUvarint(dst, deltaBlock)
 	dst = binary.AppendUvarint(dst, deltaBlock/deltaPart)
 	dst = binary.AppendUvarint(dst, uint64(len(values)))
@@ -102,6 +108,9 @@ func appendDeltas(dst []byte, values []int64) []byte {
 			before = v
 		}
 		values = values[n:]
+		if unit == 8 && smallest >= -deltaByte {
+			smallest &^= deltaStep - 1 // so that the same differences are the same bytes in all blocks
+		}
 		dst = binary.AppendVarint(dst, smallest)
 		widths := len(dst)
 		dst = append(dst, make([]byte, deltaBlock/deltaPart)...)
@@ -114,7 +123,7 @@ func appendDeltas(dst []byte, values []int64) []byte {
 			for _, d := range part {
 				all |= uint64(d - smallest)
 			}
-			width := bits.Len64(all)
+			width := (bits.Len64(all) + unit - 1) / unit * unit
 			dst[widths+lo/deltaPart] = byte(width)
 			var p packer
 			for _, d := range part {
@@ -135,14 +144,15 @@ func appendDeltas(dst []byte, values []int64) []byte {
 // appendLengthsAndTexts appends the lengths of the texts from lo to hi as
 // differences, and then the texts in one piece (DELTA_LENGTH_BYTE_ARRAY): a
 // length before each text would cost more than it says.
-func appendLengthsAndTexts(dst []byte, t *texts, lo, hi int, scratch []int64) ([]byte, []int64) {
+func appendLengthsAndTexts(dst []byte, t *texts, lo, hi int, scratch []int64) (b []byte, lengths []int64) {
 	first := t.start(lo)
 	start, scratch := first, scratch[:0]
 	for _, end := range t.ends[lo:hi] {
 		scratch = append(scratch, int64(end-start))
 		start = end
 	}
-	return append(appendDeltas(dst, scratch), t.data[first:start]...), scratch
+	dst = appendDeltas(dst, scratch, 8)
+	return append(dst, t.data[first:start]...), scratch
 }
 
 // appendTexts appends the texts from lo to hi, each with its length before it.

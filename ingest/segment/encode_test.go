@@ -124,8 +124,10 @@ func TestDeltas(t *testing.T) {
 			if n > 4 && spread == math.MaxInt64 {
 				values[2], values[3] = math.MinInt64, math.MaxInt64
 			}
-			if got := undelta(t, appendDeltas(nil, values)); !slices.Equal(got, values) {
-				t.Fatalf("%d values over %d: got %v, want %v", n, spread, got, values)
+			for _, unit := range []int{1, 8} {
+				if got := undelta(t, appendDeltas(nil, values, unit)); !slices.Equal(got, values) {
+					t.Fatalf("%d values over %d in units of %d bits: got %v, want %v", n, spread, unit, got, values)
+				}
 			}
 		}
 	}

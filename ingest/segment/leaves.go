@@ -2,6 +2,7 @@ package segment
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"math/bits"
@@ -16,7 +17,7 @@ import (
 // Bounds of a page: about how many bytes its values take before they are
 // compressed, and after how many rows that is looked at.
 const (
-	pageBytes = 1 << 20
+	pageBytes = 4 << 20
 	pageRows  = 4096
 )
 
@@ -24,6 +25,11 @@ const (
 type levels struct {
 	defs, reps []uint8
 	lengths    []int64
+
+	// Of integers that repeat: the different ones, and which of them each is.
+	ints    []int64
+	numbers []int32
+	words   wordTable
 }
 
 // leaf is one leaf of a column: its values without gaps, and its levels.
@@ -31,11 +37,12 @@ type leaf struct {
 	typ     schemas.Type // of the values: an integer's, Boolean, or Text
 	ints    []int64
 	text    *texts
-	numbers []int32 // of the values in text, where that is a dictionary
-	plain   bool    // integers stand as they are, not as differences
-	bounded bool    // smallest and largest value are of use
-	full    uint8   // the definition level of a value
-	lists   bool    // there are repetition levels
+	numbers []int32 // of the values in the dictionary, where there is one: text or dict
+	dict    []int64
+	plain   bool  // integers stand as they are, not as differences
+	bounded bool  // smallest and largest value are of use
+	full    uint8 // the definition level of a value
+	lists   bool  // there are repetition levels
 }
 
 // writeColumn writes the leaves of one column.
@@ -69,6 +76,9 @@ func writeColumn(rg *rowGroup, d schemas.Column, c *column, rows int, s *levels)
 	l := leaf{typ: d.Type, ints: c.ints, text: &c.text, numbers: c.numbers, bounded: d.Name != "event_id", full: 1}
 	if d.Required {
 		l.full = 0
+	}
+	if isInteger(d.Type) {
+		l.dict, l.numbers = s.repeated(c.ints)
 	}
 	w, err := rg.nextLeaf(l)
 	if err != nil {
@@ -187,11 +197,66 @@ func (l *leaf) values(dst []byte, lo, hi int, s *levels) []byte {
 	case l.plain:
 		return appendInts(dst, l.ints[lo:hi])
 	}
-	return appendDeltas(dst, l.ints[lo:hi])
+	return appendDeltas(dst, l.ints[lo:hi], 1)
 }
 
-// width is how many bits a number in the dictionary has.
-func (l *leaf) width() int { return max(1, bits.Len(uint(len(l.text.ends)-1))) }
+// words is how many values the dictionary has.
+func (l *leaf) words() int { return cmp.Or(len(l.dict), len(l.text.ends)) }
+
+// width is how many bits a number in the dictionary has: a whole byte where that
+// is not many more, for then they are compressed by how frequent each is.
+func (l *leaf) width() int {
+	n := max(1, bits.Len(uint(l.words()-1)))
+	if n > 4 && n < 8 {
+		return 8
+	}
+	return n
+}
+
+// appendDictionary appends the values of the dictionary.
+func (l *leaf) appendDictionary(dst []byte) []byte {
+	switch {
+	case len(l.dict) == 0:
+		return appendTexts(dst, l.text, 0, len(l.text.ends))
+	case l.typ == schemas.SmallInt:
+		for _, v := range l.dict {
+			dst = binary.LittleEndian.AppendUint32(dst, uint32(v))
+		}
+		return dst
+	}
+	return appendInts(dst, l.dict)
+}
+
+// Integers are kept by number where at most every eighth is a new one; after so
+// many new ones it is judged whether that can come true.
+const (
+	intsRepeat = 8
+	intsJudged = 1024
+)
+
+// repeated gives the different ones of the integers, and which of them each is;
+// nothing where too few repeat. Both hold until the next call.
+func (s *levels) repeated(ints []int64) (dict []int64, numbers []int32) {
+	s.words.reset()
+	s.ints, s.numbers = s.ints[:0], s.numbers[:0]
+	for i, v := range ints {
+		if i > 0 && v == ints[i-1] {
+			s.numbers = append(s.numbers, s.numbers[i-1])
+			continue
+		}
+		k, slot := s.words.findInt(s.ints, v)
+		if k < 0 {
+			k = int32(len(s.ints))
+			if int(k) >= len(ints)/intsRepeat || k >= intsJudged && int(k) > i/2 {
+				return nil, nil
+			}
+			s.ints = append(s.ints, v)
+			s.words.add(slot, k)
+		}
+		s.numbers = append(s.numbers, k)
+	}
+	return s.ints, s.numbers
+}
 
 func (l *leaf) encoding() parquet.Encoding {
 	switch {
@@ -243,7 +308,8 @@ func (l *leaf) stats(nulls int) metadata.EncodedStatistics {
 	return s
 }
 
-// bounds gives the smallest and the largest of the texts, byte by byte.
+// bounds gives the smallest and the largest of the texts, byte by byte. They are
+// copies: they are written with the footer, when the texts' memory has others.
 func (t *texts) bounds() (smallest, largest []byte) {
 	smallest, largest = t.at(0), t.at(0)
 	for i := 1; i < len(t.ends); i++ {
@@ -254,5 +320,5 @@ func (t *texts) bounds() (smallest, largest []byte) {
 			largest = b
 		}
 	}
-	return smallest, largest
+	return bytes.Clone(smallest), bytes.Clone(largest)
 }

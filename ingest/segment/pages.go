@@ -69,9 +69,9 @@ type compressor struct {
 }
 
 func newCompressor() *compressor {
-	// A page is about a megabyte at most, so a longer window is of no use. Ids in
-	// hex repeat nowhere and still have but four bits a letter: entropy counts.
-	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20),
+	// A longer window than a page is of no use. Ids in hex repeat nowhere and
+	// still have but four bits a letter: entropy counts.
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(pageBytes),
 		zstd.WithZeroFrames(true), zstd.WithEncoderCRC(false), zstd.WithAllLitEntropyCompression(true))
 	if err != nil {
 		panic(err) // of the options, which are constant
@@ -79,9 +79,9 @@ func newCompressor() *compressor {
 	return &compressor{zstd: z}
 }
 
-// compress gives what holds until the next call.
-func (c *compressor) compress(b []byte) []byte {
-	c.out = c.zstd.EncodeAll(b, c.out[:0])
+// compress gives what stands in raw, compressed; it holds until the next call.
+func (c *compressor) compress() []byte {
+	c.out = c.zstd.EncodeAll(c.raw, c.out[:0])
 	return c.out
 }
 
@@ -108,10 +108,9 @@ func (g *rowGroup) nextLeaf(l leaf) (*leafWriter, error) {
 	if len(l.numbers) == 0 {
 		return w, nil
 	}
-	n := len(l.text.ends)
 	w.info.DictPageOffset = w.sink.n
-	w.pages.raw = appendTexts(w.pages.raw[:0], l.text, 0, n)
-	return w, w.put(dictionaryPage, n, parquet.Encodings.Plain)
+	w.pages.raw = l.appendDictionary(w.pages.raw[:0])
+	return w, w.put(dictionaryPage, l.words(), parquet.Encodings.Plain)
 }
 
 // page writes the values from lo to hi as a page with the levels, of which
@@ -149,7 +148,7 @@ func (w *leafWriter) dataPage(n int, encoding parquet.Encoding) error {
 // put compresses what stands in raw and writes it as a page.
 func (w *leafWriter) put(kind, values int, encoding parquet.Encoding) error {
 	raw := w.pages.raw
-	data := w.pages.compress(raw)
+	data := w.pages.compress()
 	header := pageHeader(kind, len(raw), len(data), values, int(encoding))
 	w.info.CompressedSize += int64(len(header) + len(data))
 	w.info.UncompressedSize += int64(len(header) + len(raw))

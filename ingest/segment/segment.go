@@ -52,7 +52,7 @@ type Options struct {
 	// much again is needed while rows are written.
 	Memory int
 	// RowGroup is the size of the rows of a full row group in memory, in bytes,
-	// 6 MiB unless set.
+	// 16 MiB unless set.
 	RowGroup int
 }
 
@@ -152,7 +152,7 @@ const openFiles = 64
 // New begins a batch in the staging folder, which exists.
 func New(dir string, opts Options) *Batch {
 	opts.Memory = cmp.Or(opts.Memory, 20<<20)
-	opts.RowGroup = cmp.Or(opts.RowGroup, 6<<20)
+	opts.RowGroup = cmp.Or(opts.RowGroup, 16<<20)
 	return &Batch{
 		dir: dir, opts: opts, now: opts.Now.UnixMicro(),
 		sources: map[*Source]*sourceState{}, parts: map[partKey]*part{},
@@ -296,7 +296,7 @@ func (b *Batch) appendEvent(s *sourceState, offset int64, line []byte, day int64
 	g.word(colMethod, ev.Method)
 	g.int(colStatus, int64(ev.Status))
 	g.word(colConsent, consentText(ev.Consent))
-	g.bytesOf(colUserID, ev.UserID)
+	g.word(colUserID, ev.UserID)
 	if ev.InvalidReason != "" {
 		g.word(colInvalidReason, []byte(ev.InvalidReason))
 	}

@@ -38,6 +38,23 @@ func (w *wordTable) find(words *texts, b []byte) (number int32, hash uint64) {
 	}
 }
 
+// findInt is find for a table of integers.
+func (w *wordTable) findInt(words []int64, v int64) (number int32, hash uint64) {
+	hash = maphash.Comparable(seed, v) & upper
+	if w.n == 0 {
+		return -1, hash
+	}
+	for i := hash >> 32; ; i++ {
+		s := w.slots[i&uint64(len(w.slots)-1)]
+		if s == 0 {
+			return -1, hash
+		}
+		if s&upper == hash && words[int(uint32(s))-1] == v {
+			return int32(uint32(s)) - 1, hash
+		}
+	}
+}
+
 // add adds a word that find did not know.
 func (w *wordTable) add(hash uint64, number int32) {
 	if 2*(w.n+1) > len(w.slots) {

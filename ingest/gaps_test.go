@@ -363,3 +363,26 @@ func TestACopyDoesNotEndItsLog(t *testing.T) {
 		t.Errorf("gaps %+v, %v", s.Gaps, err)
 	}
 }
+
+func TestSurveyCountsRotatedFilesThatWait(t *testing.T) {
+	l, dir := testLake(t), t.TempDir()
+	opts := testOptions(l)
+	log := filepath.Join(dir, "pixel.log")
+	opts.Sources = []Source{{Name: "edge-1", Path: log, Format: "pixledger"}}
+	write(t, log+".2", lines("a", 0, 4))
+	write(t, log+".1", lines("b", 0, 10))
+	write(t, log, lines("c", 0, 10))
+	ingest(t, opts, log, log+".2")
+	appendTo(t, log, lines("c", 10, 12))
+	state, err := l.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lag := map[string]int64{}
+	for _, s := range Survey(opts.Sources, state) {
+		lag[s.Path] = s.Lag
+	}
+	if len(lag) != 2 || lag[log] != int64(len(lines("c", 10, 12))) || lag[log+".1"] != int64(len(lines("b", 0, 10))) {
+		t.Errorf("got %v", lag)
+	}
+}

@@ -10,7 +10,8 @@ import (
 )
 
 // LogStatus is how far a source's log is committed. Of a source with a glob
-// there is one for each log.
+// there is one for each log, and one for each rotated file that is not
+// committed to its end.
 type LogStatus struct {
 	Source   string
 	Path     string
@@ -38,6 +39,15 @@ func Survey(sources []Source, state *lake.State) []LogStatus {
 		}
 		for _, p := range paths {
 			out = append(out, survey(sources[i].Name, p, state))
+			rotated, err := sources[i].rotated(p, sources)
+			if err != nil {
+				out = append(out, LogStatus{Source: sources[i].Name, Path: p, Err: err})
+			}
+			for _, r := range rotated {
+				if s := survey(sources[i].Name, r, state); s.Err == nil && s.Lag > 0 {
+					out = append(out, s)
+				}
+			}
 		}
 	}
 	return out

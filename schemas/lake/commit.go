@@ -419,8 +419,9 @@ func (l *Lake) finished(r *Record) (bool, error) {
 	return true, nil
 }
 
-// Recover finishes the commit that a crash cut short and removes what
-// processes that are gone have left in staging. Running it again, or being
+// Recover finishes the commit that a crash cut short, puts the empty files that
+// every glob has where they are missing, and removes what processes that are
+// gone have left in staging. Running it again, or being
 // killed in it, does no harm.
 func (l *Lake) Recover() error {
 	unlock, err := l.lockPublish()
@@ -435,6 +436,9 @@ func (l *Lake) Recover() error {
 		return err
 	}
 	if err := l.checkGap(state.Seq); err != nil {
+		return err
+	}
+	if err := l.writeSeeds(); err != nil {
 		return err
 	}
 	return l.cleanUp()

@@ -160,15 +160,8 @@ func create(d *disk.Disk, root string, now time.Time) (*Lake, error) {
 	if err := l.removeTemporary(stateDir); err != nil {
 		return nil, fmt.Errorf("create the lake: %w", err)
 	}
-	for _, d := range schemas.Datasets {
-		for _, folder := range SeedFolders(d) {
-			if err := l.removeTemporary(folder); err != nil {
-				return nil, fmt.Errorf("create the lake: %w", err)
-			}
-			if err := writeSeed(l, d, folder); err != nil {
-				return nil, fmt.Errorf("create the lake: %w", err)
-			}
-		}
+	if err := l.writeSeeds(); err != nil {
+		return nil, fmt.Errorf("create the lake: %w", err)
 	}
 	b, err := json.Marshal(versionRecord{Version: Version, Created: now.UTC()})
 	if err != nil {

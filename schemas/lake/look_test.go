@@ -66,3 +66,14 @@ func TestHalfCreatedLake(t *testing.T) {
 		}
 	}
 }
+
+// A dataset's empty file that is lost comes back with the next opener: without
+// it a glob could be empty, and queries would fail.
+func TestLostEmptyFilesComeBack(t *testing.T) {
+	l := newLake(t)
+	if err := os.RemoveAll(l.Path("voids")); err != nil {
+		t.Fatal(err)
+	}
+	reopen(t, l, true)
+	want(t, "voids", len(glob(t, l, "voids")), 1)
+}

@@ -24,6 +24,22 @@ func WriterProperties(more ...parquet.WriterProperty) *parquet.WriterProperties 
 	}, more...)...)
 }
 
+// writeSeeds puts the empty files, by which no glob is ever empty, where they are
+// missing. The publish lock is held.
+func (l *Lake) writeSeeds() error {
+	for _, d := range schemas.Datasets {
+		for _, folder := range SeedFolders(d) {
+			if err := l.removeTemporary(folder); err != nil {
+				return err
+			}
+			if err := writeSeed(l, d, folder); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // writeSeed puts an empty file with the dataset's schema into the folder.
 func writeSeed(l *Lake, d schemas.Dataset, folder string) error {
 	p := filepath.Join(l.Path(folder), seedName)

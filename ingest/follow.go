@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pixledger/schemas/lake"
@@ -14,7 +15,8 @@ import (
 
 // timing is how often a follower looks, and how long it waits.
 type timing struct {
-	poll     time.Duration // between looks at a source's path
+	poll     time.Duration // between looks at a source's path, and at a file's end
+	idlePoll time.Duration // the same when nothing has come for quietFor
 	rescan   time.Duration // between looks for rotated files
 	stall    time.Duration // that a tail may be behind the file's end
 	grace    time.Duration // that a renamed file is watched closely for late lines
@@ -28,7 +30,7 @@ type timing struct {
 }
 
 var defaultTiming = timing{
-	poll: 200 * time.Millisecond, rescan: time.Minute, stall: time.Second,
+	poll: 200 * time.Millisecond, idlePoll: 500 * time.Millisecond, rescan: time.Minute, stall: time.Second,
 	grace: 5 * time.Second, keep: 10 * time.Minute, keepGone: time.Minute,
 	yield: time.Second, retry: time.Second, retryMax: 30 * time.Second,
 	missing: 2 * time.Minute, drain: 10 * time.Second,
@@ -66,6 +68,8 @@ type follower struct {
 	files        int // that may be open beside each other
 	rotatedFiles int // of these, rotated ones
 	tails        int // so many files may be open where tails are used
+
+	lastLine atomic.Int64 // when a line last came, Unix nanoseconds
 
 	mu      sync.Mutex
 	open    map[inodeKey]*generation
@@ -164,7 +168,7 @@ func (f *follower) watch(ctx context.Context, src *Source) {
 			f.look(ctx, src, p)
 		}
 		// Many paths are looked at less often, so that looking stays cheap.
-		wait := f.timing.poll * time.Duration(1+len(paths)/100)
+		wait := f.pace() * time.Duration(1+len(paths)/100)
 		if last {
 			return
 		}
@@ -181,6 +185,18 @@ func (f *follower) watch(ctx context.Context, src *Source) {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// quietFor is after what time without a line it is looked less often: at night
+// nobody should pay for lines that do not come.
+const quietFor = time.Minute
+
+// pace is how long to wait until the next look.
+func (f *follower) pace() time.Duration {
+	if time.Since(time.Unix(0, f.lastLine.Load())) > quietFor {
+		return f.timing.idlePoll
+	}
+	return f.timing.poll
 }
 
 func (f *follower) slot(src *Source, path string) *slot {

@@ -20,7 +20,7 @@ import (
 )
 
 var quick = timing{
-	poll: 10 * time.Millisecond, rescan: 100 * time.Millisecond, stall: 100 * time.Millisecond,
+	poll: 10 * time.Millisecond, idlePoll: 20 * time.Millisecond, rescan: 100 * time.Millisecond, stall: 100 * time.Millisecond,
 	grace: 300 * time.Millisecond, keep: 300 * time.Millisecond, keepGone: 300 * time.Millisecond,
 	yield: 50 * time.Millisecond, retry: 10 * time.Millisecond, retryMax: 50 * time.Millisecond,
 	missing: 200 * time.Millisecond, drain: 10 * time.Second,

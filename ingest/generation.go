@@ -147,6 +147,7 @@ func (g *generation) deliver(ctx context.Context, epoch int64, b block) error {
 		g.handed = end
 		g.changed = now
 		g.ended = false
+		g.follower.lastLine.Store(now.UnixNano())
 		g.follower.sources[g.src.Name].lastLine.Store(now.UnixNano())
 		return nil
 	case <-ctx.Done():

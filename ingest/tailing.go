@@ -95,7 +95,8 @@ func (g *generation) tail(ctx context.Context, epoch int64) {
 		return
 	}
 	defer d.close()
-	tick := time.NewTicker(f.timing.poll)
+	pace := f.timing.poll
+	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	buf := make([]byte, feedBytes)
 	for {
@@ -105,6 +106,10 @@ func (g *generation) tail(ctx context.Context, epoch int64) {
 		case <-f.stopping:
 			return // blocks are surer to reach the end
 		case <-tick.C:
+		}
+		if now := f.pace(); now != pace {
+			pace = now
+			tick.Reset(pace)
 		}
 		if g.epoch.Load() != epoch || g.yields() || g.finished(g.settled.Load() >= g.lines.off) || !g.was {
 			return

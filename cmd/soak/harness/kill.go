@@ -249,7 +249,7 @@ func (k *killing) besides(ctx context.Context, p *program, writers []*logWriter)
 		k.batches++
 		// A file that was rotated away, or is being compressed, since is a failure.
 		switch {
-		case s.killed && limited.Err() != nil:
+		case limited.Err() != nil && (s.killed || errors.Is(err, limited.Err())): // the time was over before it began
 		case err != nil:
 			return err
 		case s.code > 1 || s.code == 1 && strings.TrimSpace(s.stderr) == "":

@@ -13,7 +13,7 @@ func Merge(batches []*Batch) {
 		for _, later := range batches[i+1:] {
 			for key, p := range b.parts {
 				q := later.parts[key]
-				if q == nil || q.file != nil || q.group.rows == 0 || p.group.rows == 0 || p.group.bytes+q.group.bytes > mergedBytes {
+				if q == nil || q.file != nil || q.group == nil || p.group == nil || p.group.rows == 0 || p.size()+q.size() > mergedBytes {
 					continue
 				}
 				before := p.group.bytes

@@ -142,8 +142,16 @@ func (k partKey) folder() string {
 // groups went to.
 type part struct {
 	key   partKey
-	group *group
+	group *group       // nil where there are no rows since they were written
 	file  *segmentFile // nil until the first row group is written
+}
+
+// size is about how much memory its rows take.
+func (p *part) size() int {
+	if p.group == nil {
+		return 0
+	}
+	return p.group.bytes
 }
 
 // openFiles is how many files may be under way beside each other.
@@ -237,7 +245,7 @@ func (b *Batch) reject(s *sourceState, offset, length int64, raw []byte, reason 
 			}
 		}
 	}
-	g := p.group
+	g := b.rowsOf(p)
 	before := g.bytes
 	g.int(rejectIngestedAt, b.now)
 	g.word(rejectEdge, s.edge)
@@ -280,7 +288,7 @@ func (b *Batch) appendEvent(s *sourceState, offset int64, line []byte, day int64
 		s.users++
 	}
 
-	g := p.group
+	g := b.rowsOf(p)
 	before := g.bytes
 	if g.rows == 0 {
 		g.minTime, g.maxTime = ev.Time, ev.Time
@@ -384,11 +392,28 @@ func (g *group) params(params []decode.Param) {
 func (b *Batch) part(key partKey) *part {
 	p := b.parts[key]
 	if p == nil {
-		p = &part{key: key, group: newGroup(key.kind)}
+		p = &part{key: key}
 		b.parts[key] = p
-		b.memory += p.group.bytes
 	}
 	return p
+}
+
+// rowsOf gives the group that the part's next row goes to.
+func (b *Batch) rowsOf(p *part) *group {
+	if p.group == nil {
+		p.group = newGroup(p.key.kind)
+		b.memory += p.group.bytes
+	}
+	return p.group
+}
+
+// releaseRows gives the memory of a part's rows to other parts.
+func (b *Batch) releaseRows(p *part) {
+	if p.group != nil {
+		b.memory -= p.group.bytes
+		p.group.release()
+		p.group = nil
+	}
 }
 
 // grown counts the memory that a part took, and writes rows where it is full.
@@ -406,7 +431,7 @@ func (b *Batch) grown(p *part, n int) error {
 // flush writes a part's rows as a row group of its file.
 func (b *Batch) flush(p *part) error {
 	g := p.group
-	if g.rows == 0 {
+	if g == nil || g.rows == 0 {
 		return nil
 	}
 	l := eventLayout
@@ -433,13 +458,14 @@ func (b *Batch) flush(p *part) error {
 	return nil
 }
 
-// relieve writes the largest parts until half of the memory is free. A log
+// relieve writes the largest parts until half of the memory is free. They are of
+// days that are over, mostly, and their memory is the next day's. A log
 // with events of very many days has many small parts: their files are
 // finished at once, so that not more are open than may be, and the parts are
 // forgotten.
 func (b *Batch) relieve() error {
 	parts := slices.SortedFunc(maps.Values(b.parts), func(x, y *part) int {
-		return cmp.Or(cmp.Compare(y.group.bytes, x.group.bytes), cmp.Compare(x.key.day, y.key.day), cmp.Compare(x.key.kind, y.key.kind))
+		return cmp.Or(cmp.Compare(y.size(), x.size()), cmp.Compare(x.key.day, y.key.day), cmp.Compare(x.key.kind, y.key.kind))
 	})
 	for _, p := range parts {
 		if b.memory < b.opts.Memory/2 {
@@ -448,6 +474,7 @@ func (b *Batch) relieve() error {
 		if err := b.flush(p); err != nil {
 			return err
 		}
+		b.releaseRows(p)
 		if len(parts) > openFiles {
 			if f := b.close(p); f != nil {
 				if err := f.finish(); err != nil {
@@ -466,9 +493,7 @@ func (b *Batch) close(p *part) *segmentFile {
 		b.staged = append(b.staged, f)
 	}
 	p.file = nil
-	b.memory -= p.group.bytes
-	p.group.release()
-	p.group = nil
+	b.releaseRows(p)
 	delete(b.parts, p.key)
 	for i, r := range b.recent {
 		if r == p {

@@ -189,7 +189,7 @@ func (f *follower) watch(ctx context.Context, src *Source) {
 
 // quietFor is after what time without a line it is looked less often: at night
 // nobody should pay for lines that do not come.
-const quietFor = time.Minute
+const quietFor = 10 * time.Second
 
 // pace is how long to wait until the next look.
 func (f *follower) pace() time.Duration {

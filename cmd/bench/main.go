@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -75,20 +76,29 @@ func (b *bench) measureAll(only string) (err error) {
 		return err
 	}
 	b.start = time.Now().UTC().AddDate(0, 0, -100).Format(time.DateOnly) + "T00:00:00Z"
-	fmt.Printf("%d processors, %s\n", runtime.NumCPU(), runtime.Version())
-	known := false
+	if only == "" {
+		fmt.Printf("%d processors, %s\n", runtime.NumCPU(), runtime.Version())
+		return b.each()
+	}
 	for _, m := range measurements {
-		if only != "" && only != m.name {
-			continue
-		}
-		known = true
-		fmt.Printf("\n## %s\n\n", m.name)
-		if err := b.alone(m.run); err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+		if only == m.name {
+			fmt.Printf("\n## %s\n\n", m.name)
+			return b.alone(m.run)
 		}
 	}
-	if !known {
-		return fmt.Errorf("-only %s: there is no such measurement; allowed: %s", only, names())
+	return fmt.Errorf("-only %s: there is no such measurement; allowed: %s", only, names())
+}
+
+// each runs all measurements, every one in a process of its own: the peak of
+// memory that the system tells of a process is at least that of the one which
+// started it.
+func (b *bench) each() error {
+	for _, m := range measurements {
+		c := exec.Command(b.self, "-only", m.name, "-pixledger", b.program, "-lines", fmt.Sprint(b.lines), "-runs", fmt.Sprint(b.runs))
+		c.Stdout, c.Stderr = os.Stdout, os.Stderr
+		if err := c.Run(); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
 	}
 	return nil
 }

@@ -223,7 +223,9 @@ func (f *follower) look(ctx context.Context, src *Source, path string) {
 	s.rescan = false
 	f.mu.Unlock()
 	first := s.scanned.IsZero()
-	if first || rescan || time.Since(s.scanned) > f.timing.rescan {
+	// At the end once more, whatever was seen a moment ago: a file may have been
+	// rotated since.
+	if first || rescan || f.isStopping() || time.Since(s.scanned) > f.timing.rescan {
 		f.rotated(ctx, s, first)
 	}
 	switch {

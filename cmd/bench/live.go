@@ -16,19 +16,8 @@ func (b *bench) live() error {
 	if err != nil {
 		return err
 	}
-	log := b.path("pixel.log")
-	conf, err := b.config("lake", log, "commit: {interval: 1s}\n")
+	d, log, err := b.onEmptyLog(time.Second)
 	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(log, nil, 0o600); err != nil {
-		return err
-	}
-	d, err := b.run("lake", conf)
-	if err != nil {
-		return err
-	}
-	if err := d.idle(); err != nil {
 		return err
 	}
 	before, err := d.cpu()
@@ -54,6 +43,29 @@ func (b *bench) live() error {
 	rate := float64(b.lines) / took.Seconds()
 	goal(rate >= 250_000, fmt.Sprintf("%.0f k lines/s sustained", rate/1000), "at least 250 k lines/s")
 	return d.stop()
+}
+
+// onEmptyLog starts the daemon on a log without a line, and gives both when it
+// has nothing to do.
+func (b *bench) onEmptyLog(interval time.Duration) (d *daemon, log string, err error) {
+	log = b.path("pixel.log")
+	conf, err := b.config("lake", log, fmt.Sprintf("commit: {interval: %v}\n", interval))
+	if err == nil {
+		err = os.WriteFile(log, nil, 0o600)
+	}
+	if err == nil {
+		d, err = b.runIdle("lake", conf)
+	}
+	return d, log, err
+}
+
+// runIdle starts the daemon and waits until it has nothing to do.
+func (b *bench) runIdle(lake, conf string) (*daemon, error) {
+	d, err := b.run(lake, conf)
+	if err == nil {
+		err = d.idle()
+	}
+	return d, err
 }
 
 // idle waits until the daemon follows its log and has nothing to do.
@@ -106,6 +118,7 @@ const (
 	liveFor      = 20 * time.Second
 	liveInterval = 2 * time.Second
 	liveStep     = 10 * time.Millisecond
+	quietAfter   = 15 * time.Second // that the last lines lie back when the idle daemon is measured
 	idleFor      = 20 * time.Second
 )
 
@@ -117,19 +130,8 @@ func (b *bench) latency() error {
 	if err != nil {
 		return err
 	}
-	log := b.path("pixel.log")
-	conf, err := b.config("lake", log, fmt.Sprintf("commit: {interval: %v}\n", liveInterval))
+	d, log, err := b.onEmptyLog(liveInterval)
 	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(log, nil, 0o600); err != nil {
-		return err
-	}
-	d, err := b.run("lake", conf)
-	if err != nil {
-		return err
-	}
-	if err := d.idle(); err != nil {
 		return err
 	}
 	before, err := d.cpu()
@@ -151,9 +153,7 @@ func (b *bench) latency() error {
 	most := liveInterval + time.Second
 	goal(p99 <= most, fmt.Sprintf("p99 is %.2f s", p99.Seconds()), fmt.Sprintf("at most %v", most))
 
-	if err := d.idle(); err != nil {
-		return err
-	}
+	<-time.After(quietAfter)
 	if before, err = d.cpu(); err != nil {
 		return err
 	}

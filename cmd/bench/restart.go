@@ -27,11 +27,8 @@ func (b *bench) restart() error {
 	if _, err := measure(b.program, "ingest", "-c", conf); err != nil {
 		return err
 	}
-	d, err := b.run("lake", conf)
+	d, err := b.runIdle("lake", conf)
 	if err != nil {
-		return err
-	}
-	if err := d.idle(); err != nil {
 		return err
 	}
 	// Killed with lines on their way.

@@ -79,13 +79,8 @@ type follower struct {
 	wanted  map[string]bool        // source ids that another file could go on with
 	slots   map[string]*slot       // by source name and path
 	sources map[string]*sourceStats
-	// What gaps are told from: known files that were seen to be cut, those that
-	// have not been found, since when, by source name. What was found out waits
-	// for the next commit.
-	cut      map[string]bool
-	missing  map[string]map[string]time.Time
-	findings findings
-	silent   map[string]bool // gaps of silent days that were said
+	cut      map[string]bool // known files that were seen to be cut
+	findings findings        // on gaps, for the next commit
 	waiting  string          // why nothing can be committed now; empty when it can
 }
 
@@ -126,7 +121,7 @@ func newFollower(opts Options, t timing) *follower {
 		opts: opts, timing: t, in: make(chan delivery), flush: make(chan struct{}, 1), gather: newGatherer(opts),
 		open: map[inodeKey]*generation{}, closed: map[inodeKey]closedFile{}, owners: map[string]*generation{},
 		claims: map[*generation][]byte{}, wanted: map[string]bool{}, slots: map[string]*slot{}, sources: map[string]*sourceStats{},
-		cut: map[string]bool{}, missing: map[string]map[string]time.Time{}, silent: map[string]bool{},
+		cut: map[string]bool{},
 	}
 	f.gather.carry = true
 	f.files, f.rotatedFiles, f.tails = fileLimits()
@@ -157,7 +152,7 @@ func (f *follower) run(ctx context.Context) error {
 // watch looks at a source's paths until the follower is told to stop, and then
 // once more.
 func (f *follower) watch(ctx context.Context, src *Source) {
-	judged := time.Now()
+	judged, gaps := time.Now(), &watched{silent: map[string]bool{}}
 	for {
 		last := f.isStopping()
 		paths, err := src.paths()
@@ -174,7 +169,7 @@ func (f *follower) watch(ctx context.Context, src *Source) {
 		}
 		if time.Since(judged) >= f.timing.rescan {
 			judged = time.Now()
-			if err := f.judge(src); err != nil {
+			if err := f.judge(src, gaps); err != nil {
 				f.opts.Log.Error("what is missing can't be told", "source", src.Name, "error", err)
 			}
 		}

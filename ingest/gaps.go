@@ -232,9 +232,15 @@ func Gaps(state *lake.State, sources []Source, now time.Time) []lake.Gap {
 	return all
 }
 
+// watched is what the goroutine that looks at a source remembers of its gaps.
+type watched struct {
+	missing map[string]time.Time // known files that are not found, since when
+	silent  map[string]bool      // gaps of silent days that were said
+}
+
 // judge looks for gaps of a source: known files that none of the open files is
 // and that have not been found for a while.
-func (f *follower) judge(src *Source) error {
+func (f *follower) judge(src *Source, w *watched) error {
 	state, err := f.opts.Lake.State()
 	if err != nil {
 		return err
@@ -250,7 +256,7 @@ func (f *follower) judge(src *Source) error {
 	now := time.Now()
 	missing := map[string]time.Time{}
 	for _, g := range lookForGaps(state, src, found, cut, f.opts.Now()) {
-		since, before := f.missing[src.Name][g.SourceID]
+		since, before := w.missing[g.SourceID]
 		if !before {
 			since = now
 		}
@@ -259,19 +265,13 @@ func (f *follower) judge(src *Source) error {
 			out.gaps = append(out.gaps, g)
 		}
 	}
-	f.mu.Lock()
-	f.missing[src.Name] = missing
-	var silent []lake.Gap
+	w.missing = missing
 	for _, g := range SilentGaps(state, []Source{*src}, f.opts.Now()) {
-		if !f.silent[g.ID] {
-			f.silent[g.ID] = true
-			silent = append(silent, g)
+		if !w.silent[g.ID] {
+			w.silent[g.ID] = true
+			f.opts.Log.Error("a source that was busy on each of the seven days before gave no line for a day: see whether the edge served",
+				"gap", g.ID, "source", g.Source, "path", g.Path, "reason", g.Reason, "day", g.Days()[0])
 		}
-	}
-	f.mu.Unlock()
-	for _, g := range silent {
-		f.opts.Log.Error("a source that was busy on each of the seven days before gave no line for a day: see whether the edge served",
-			"gap", g.ID, "source", g.Source, "path", g.Path, "reason", g.Reason, "day", g.Days()[0])
 	}
 	if !out.empty() {
 		f.noteSoon(out)

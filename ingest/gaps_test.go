@@ -386,3 +386,24 @@ func TestSurveyCountsRotatedFilesThatWait(t *testing.T) {
 		t.Errorf("got %v", lag)
 	}
 }
+
+// Every source looks for its gaps by itself, beside the others.
+func TestSeveralSourcesMissLogs(t *testing.T) {
+	d := newFollowing(t)
+	d.opts.Now = func() time.Time { return testTime.Add(time.Minute) }
+	d.opts.Sources = nil
+	for n := range 6 {
+		log := filepath.Join(d.dir, fmt.Sprintf("pixel-%c.log", 'a'+n))
+		d.opts.Sources = append(d.opts.Sources, Source{Name: fmt.Sprint("edge-", n), Path: log, Format: "pixledger"})
+		write(t, log, lines(fmt.Sprint("s", n), 0, 10))
+	}
+	d.start()
+	until(t, "all is read", func() bool { return d.events() == 60 })
+	for _, src := range d.opts.Sources {
+		if err := os.Truncate(src.Path, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, fmt.Sprint("six gaps\n", d.words), func() bool { return len(openGaps(t, d.l.Root())) == 6 })
+	d.stop()
+}

@@ -71,14 +71,14 @@ type follower struct {
 
 	lastLine atomic.Int64 // when a line last came, Unix nanoseconds
 
-	mu      sync.Mutex
-	open    map[inodeKey]*generation
-	closed  map[inodeKey]closedFile
-	owners  map[string]*generation // who reads a source id now
-	claims  map[*generation][]byte // beginnings of files that have no commit yet
-	wanted  map[string]bool        // source ids that another file could go on with
-	slots   map[string]*slot       // by source name and path
-	sources map[string]*sourceStats
+	mu       sync.Mutex
+	open     map[inodeKey]*generation
+	closed   map[inodeKey]closedFile
+	owners   map[string]*generation // who reads a source id now
+	claims   map[*generation][]byte // beginnings of files that have no commit yet
+	wanted   map[string]bool        // source ids that another file could go on with
+	slots    map[string]*slot       // by source name and path
+	sources  map[string]*sourceStats
 	cut      map[string]bool // known files that were seen to be cut
 	findings findings        // on gaps, for the next commit
 	waiting  string          // why nothing can be committed now; empty when it can

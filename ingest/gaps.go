@@ -297,7 +297,8 @@ func (f *follower) found(src *Source) (found map[string]string, whole map[string
 		}
 		if g.knownAs != "" {
 			found[g.knownAs] = g.path
-			whole[g.knownAs] = g.how == plain || g.whole
+			// Of two files of one content either may be whole.
+			whole[g.knownAs] = whole[g.knownAs] || g.how == plain || g.whole
 		}
 	}
 	for _, c := range f.closed {

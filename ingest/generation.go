@@ -369,19 +369,12 @@ const (
 )
 
 func (g *generation) atFileEnd() (fileEnd, error) {
-	fi, err := g.file.Stat()
-	if err != nil {
-		return fileEnds, err
+	fi, at, err := g.look(g.lines.off)
+	if err != nil || at == fileCut {
+		return at, err
 	}
-	size := fi.Size()
-	if size < g.lines.off {
-		return fileCut, nil
-	}
-	if !fi.ModTime().Equal(g.mtime) {
-		if same, err := g.intact(); err != nil || !same {
-			return fileCut, err
-		}
-		g.mtime = fi.ModTime()
+	end := g.lines.off + g.lines.pending()
+	if at == fileGrew {
 		if n := int64(len(g.lines.part)); n > 0 {
 			if part, err := readAt(g.file, g.lines.off, n); err != nil || !bytes.Equal(part, g.lines.part) {
 				g.restart() // and written anew
@@ -389,14 +382,35 @@ func (g *generation) atFileEnd() (fileEnd, error) {
 			}
 		}
 	}
-	if size < g.lines.off+g.lines.pending() { // the beginning of a line was taken back
+	switch size := fi.Size(); {
+	case size < end: // the beginning of a line was taken back
 		g.restart()
 		return fileGrew, nil
-	}
-	if size > g.lines.off+g.lines.pending() {
+	case size > end:
 		return fileGrew, nil
 	}
 	return fileEnds, nil
+}
+
+// look looks at the file: it is cut where it no longer reaches to an offset or
+// is not what was read, it grew, or changed, where it was written to since the
+// last look.
+func (g *generation) look(offset int64) (os.FileInfo, fileEnd, error) {
+	fi, err := g.file.Stat()
+	if err != nil {
+		return nil, fileEnds, err
+	}
+	if fi.Size() < offset {
+		return fi, fileCut, nil
+	}
+	if fi.ModTime().Equal(g.mtime) {
+		return fi, fileEnds, nil
+	}
+	if same, err := g.intact(); err != nil || !same {
+		return fi, fileCut, err
+	}
+	g.mtime = fi.ModTime()
+	return fi, fileGrew, nil
 }
 
 // restart forgets what was read of a line without its end.

@@ -115,11 +115,11 @@ func (g *generation) tail(ctx context.Context, epoch int64) {
 			return
 		}
 		for {
-			size, err := g.goodTo(d.fed)
-			if err != nil || size > d.fed+tailBehind {
+			fi, at, err := g.look(d.fed)
+			if err != nil || at == fileCut || fi.Size() > d.fed+tailBehind {
 				return // the block reader says what is wrong, and is faster
 			}
-			if size == d.fed {
+			if fi.Size() == d.fed {
 				break
 			}
 			if err := d.give(g.file, buf); err != nil || d.fed-d.line > f.opts.MaxLine {
@@ -130,31 +130,6 @@ func (g *generation) tail(ctx context.Context, epoch int64) {
 			}
 		}
 	}
-}
-
-var errNotTheSame = errors.New("the file is no longer what was read")
-
-// goodTo gives the file's size when it still is what was read, up to an offset
-// at least.
-func (g *generation) goodTo(offset int64) (int64, error) {
-	fi, err := g.file.Stat()
-	if err != nil {
-		return 0, err
-	}
-	if fi.Size() < offset {
-		return 0, errNotTheSame
-	}
-	if !fi.ModTime().Equal(g.mtime) {
-		same, err := g.intact()
-		if err == nil && !same {
-			err = errNotTheSame
-		}
-		if err != nil {
-			return 0, err
-		}
-		g.mtime = fi.ModTime()
-	}
-	return fi.Size(), nil
 }
 
 // take hands on the lines that the tail makes of the bytes it was given. It

@@ -104,10 +104,8 @@ asked for; what verify has to say goes to stderr then.`,
 				return &silentError{}
 			}
 			all := &lake.Counts{}
-			for _, src := range state.Sources {
-				for _, day := range src.Days {
-					all.Add(day)
-				}
+			for _, edge := range accountByEdge(state) {
+				all.Add(&edge.Counts)
 			}
 			fmt.Fprintf(say, "no differences: %s, %s, %s\n", count(int(state.Seq), "commit"), count(len(state.Files), "file"), count(len(state.Sources), "log file"))
 			fmt.Fprintln(say, accountText(all))

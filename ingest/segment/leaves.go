@@ -283,10 +283,8 @@ func (l *leaf) stats(nulls int) metadata.EncodedStatistics {
 	s.SetNullCount(int64(nulls))
 	if l.typ == schemas.Text {
 		if len(l.text.ends) > 0 {
-			// Copies: they are written with the footer, when the rows' memory is
-			// used for others.
 			smallest, largest := l.text.bounds()
-			s.SetMin(bytes.Clone(smallest)).SetMax(bytes.Clone(largest))
+			s.SetMin(smallest).SetMax(largest)
 			s.ApplyStatSizeLimits(statsBytes)
 		}
 		return s

@@ -36,14 +36,14 @@ type Watcher interface {
 type Op struct {
 	Kind Kind
 	Path string
-	To   string // of a rename, link or exchange
+	To   string // of a rename or exchange
 	Data []byte // of a write; it holds until the call returns
 }
 
 // Kind is what an operation does.
 type Kind string
 
-// The operations. Those below Lock change nothing.
+// The operations. Close and those below it change nothing.
 const (
 	Create    Kind = "create" // a file that is new, or emptied
 	Write     Kind = "write"
@@ -52,7 +52,6 @@ const (
 	Rename    Kind = "rename"            // over what has the name
 	RenameNew Kind = "rename to no file" // fails where the name is taken
 	Exchange  Kind = "exchange"
-	Link      Kind = "link"
 	Mkdir     Kind = "mkdir"
 	Remove    Kind = "remove"
 	Chmod     Kind = "chmod"

@@ -140,7 +140,11 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 		return Summary{}, err
 	}
 	defer unlock()
+	return RunHeld(ctx, o)
+}
 
+// RunHeld is Run for a job that holds the JobLock already.
+func RunHeld(ctx context.Context, o Options) (Summary, error) {
 	staging, err := o.Lake.Stage()
 	if err != nil {
 		return Summary{}, err

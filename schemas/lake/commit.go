@@ -95,15 +95,16 @@ type Staged struct {
 
 // Draft is a commit to be: what Commit numbers and writes down.
 type Draft struct {
-	Kind    string
-	At      time.Time
-	Add     []Staged
-	Replace map[string][]Staged // by folder; each with at least one file
-	Ranges  []Range
-	Ended   []string
-	Gaps    []Gap
-	Healed  []string
-	Notes   map[string]string
+	Kind     string
+	At       time.Time
+	Add      []Staged
+	Replace  map[string][]Staged // by folder; each with at least one file
+	Ranges   []Range
+	Ended    []string
+	Gaps     []Gap
+	Healed   []string
+	Accepted []Acceptance
+	Notes    map[string]string
 }
 
 // ErrConflict is wrapped by a commit's prepare function, or by Commit itself,
@@ -223,7 +224,7 @@ func (s *Staging) check(f Staged) error {
 func (l *Lake) record(s *Staging, state *State, d *Draft) (*Record, error) {
 	r := &Record{
 		Version: Version, Seq: state.Seq + 1, Previous: state.Head, Kind: d.Kind, At: d.At.UTC(),
-		Ranges: d.Ranges, Ended: d.Ended, Gaps: d.Gaps, Healed: d.Healed, Notes: d.Notes,
+		Ranges: d.Ranges, Ended: d.Ended, Gaps: d.Gaps, Healed: d.Healed, Accepted: d.Accepted, Notes: d.Notes,
 	}
 	n := 0
 	final := func(f Staged) File {

@@ -23,6 +23,15 @@ type Gap struct {
 	Healed time.Time `json:"healed,omitzero"`
 }
 
+// Acceptance says that somebody answers for what a gap has lost: days that it
+// touches may be closed. A silent source's gap is in no record, so an
+// acceptance may name one that the state does not hold.
+type Acceptance struct {
+	GapID string    `json:"gap"`
+	By    string    `json:"by"`
+	At    time.Time `json:"at"` // UTC
+}
+
 // GapReason is how lines were lost.
 type GapReason string
 

@@ -24,18 +24,19 @@ const Version = 1
 // Record is one commit. Records are numbered from 1 without gaps and never
 // change; each names the hash of the one before it.
 type Record struct {
-	Version  int       `json:"version"`
-	Seq      int64     `json:"seq"`
-	Previous string    `json:"previous_sha256,omitempty"` // SHA-256 of the previous record's bytes; none on the first
-	Kind     string    `json:"kind"`                      // ingest, attribute, compact, close, …
-	At       time.Time `json:"at"`                        // UTC
-	Staging  string    `json:"staging,omitempty"`         // the staging folder that its files come from
-	Add      []File    `json:"add,omitempty"`             // files added to their folders
-	Replace  []Folder  `json:"replace,omitempty"`         // folders whose whole content is exchanged
-	Ranges   []Range   `json:"ranges,omitempty"`          // what was read of which file
-	Ended    []string  `json:"ended,omitempty"`           // files, by source id, that were rotated away and read to their end
-	Gaps     []Gap     `json:"gaps,omitempty"`            // losses that were detected
-	Healed   []string  `json:"healed,omitempty"`          // gaps, by id, whose file has turned up with nothing left to read
+	Version  int          `json:"version"`
+	Seq      int64        `json:"seq"`
+	Previous string       `json:"previous_sha256,omitempty"` // SHA-256 of the previous record's bytes; none on the first
+	Kind     string       `json:"kind"`                      // ingest, attribute, compact, close, …
+	At       time.Time    `json:"at"`                        // UTC
+	Staging  string       `json:"staging,omitempty"`         // the staging folder that its files come from
+	Add      []File       `json:"add,omitempty"`             // files added to their folders
+	Replace  []Folder     `json:"replace,omitempty"`         // folders whose whole content is exchanged
+	Ranges   []Range      `json:"ranges,omitempty"`          // what was read of which file
+	Ended    []string     `json:"ended,omitempty"`           // files, by source id, that were rotated away and read to their end
+	Gaps     []Gap        `json:"gaps,omitempty"`            // losses that were detected
+	Healed   []string     `json:"healed,omitempty"`          // gaps, by id, whose file has turned up with nothing left to read
+	Accepted []Acceptance `json:"accepted,omitempty"`        // gaps that somebody lets the close go on without
 	// Notes are facts of the commit's kind, for people and for later runs of
 	// the same job: never needed to read the lake.
 	Notes map[string]string `json:"notes,omitempty"`
@@ -237,6 +238,11 @@ func (r *Record) check() error {
 	for i := range r.Gaps {
 		if g := &r.Gaps[i]; g.ID == "" || g.Position < 0 || g.To.Before(g.From) {
 			return fmt.Errorf("its gap %q is from %s to %s, after byte %d", g.ID, g.From, g.To, g.Position)
+		}
+	}
+	for _, a := range r.Accepted {
+		if a.GapID == "" || a.By == "" {
+			return fmt.Errorf("its acceptance of the gap %q is by %q", a.GapID, a.By)
 		}
 	}
 	return nil

@@ -26,6 +26,8 @@ type State struct {
 	Files   map[string]File    `json:"files"`
 	Sources map[string]*Source `json:"sources"`
 	Gaps    map[string]*Gap    `json:"gaps,omitempty"` // by id, healed ones too
+	// Accepted are the gaps, by id, that need not be mended for a close.
+	Accepted map[string]Acceptance `json:"accepted,omitempty"`
 	// Latest is the newest record of each kind, without its files and ranges.
 	Latest map[string]Mark `json:"latest"`
 }
@@ -62,14 +64,14 @@ type Source struct {
 }
 
 func emptyState() *State {
-	return &State{Files: map[string]File{}, Sources: map[string]*Source{}, Latest: map[string]Mark{}, Gaps: map[string]*Gap{}}
+	return &State{Files: map[string]File{}, Sources: map[string]*Source{}, Latest: map[string]Mark{}, Gaps: map[string]*Gap{}, Accepted: map[string]Acceptance{}}
 }
 
 // clone copies what fold changes: the maps, and not what stands in them.
 func (s *State) clone() *State {
 	return &State{
 		Seq: s.Seq, Head: s.Head, Files: maps.Clone(s.Files), Sources: maps.Clone(s.Sources),
-		Latest: maps.Clone(s.Latest), Gaps: maps.Clone(s.Gaps),
+		Latest: maps.Clone(s.Latest), Gaps: maps.Clone(s.Gaps), Accepted: maps.Clone(s.Accepted),
 	}
 }
 
@@ -133,6 +135,9 @@ func (s *State) fold(r *Record, sum string) error {
 	}
 	for _, id := range r.Healed {
 		s.heal(id, r.At)
+	}
+	for _, a := range r.Accepted {
+		s.Accepted[a.GapID] = a
 	}
 	s.Seq, s.Head = r.Seq, sum
 	s.Latest[r.Kind] = Mark{Seq: r.Seq, At: r.At, Notes: r.Notes}
@@ -422,7 +427,7 @@ func (l *Lake) loadCheckpoint() (*State, error) {
 
 // whole tells whether a state has all that a state has.
 func (s *State) whole() bool {
-	if s.Seq < 0 || s.Files == nil || s.Sources == nil || s.Latest == nil || s.Gaps == nil {
+	if s.Seq < 0 || s.Files == nil || s.Sources == nil || s.Latest == nil || s.Gaps == nil || s.Accepted == nil {
 		return false
 	}
 	for _, src := range s.Sources {

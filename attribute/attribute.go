@@ -1,29 +1,35 @@
 // Package attribute decides for every conversion which impression or click
 // earned it, and publishes the decisions in the lake.
 //
-// The rules are in two places. SQL (the files in sql/) finds, in one pass over
-// the touches, what each conversion can be decided on alone: the settings in
-// force, and the winner among its candidates (steps 1 to 8). Go (decide.go)
-// then takes the conversions in order, for the steps in which a decision
-// depends on those before it (9 to 11), and books the revenue.
+// The steps of the rules, and where each stands:
 //
-// A run decides everything afresh from the events, the catalog and the voids,
-// and keeps no state of its own: the same lake gives the same bytes, whatever
-// the order in which events arrived and the number of threads. Only days whose
-// file would differ are published, all of them in one commit.
+//	1 to 6   is it a conversion that can be attributed at all     sql/asked.sql
+//	7, 8     which touches qualify, and which of them wins        sql/winners.sql
+//	9, 10    is its order paid, has its user converted before     decide.go
+//	11       is it voided, and what does it earn                  sql/attributions_of_day.sql
+//
+// Steps 1 to 8 decide on each conversion alone, 9 and 10 on each in its order,
+// because a decision rests on those before it.
+//
+// The result depends on the events, the catalog and the voids alone: the same
+// lake gives the same bytes, whatever the order in which events arrived, the
+// number of runs and of threads. The work of a run is that of what has changed
+// since the one before it (work.go), which leaves what it knows of every
+// conversion in a cache (sql/known.sql). Only days whose file would differ are
+// published, all of them in one commit.
 package attribute
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"time"
 
+	"github.com/duckdb/duckdb-go/v2"
+
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
-	"pixledger/schemas/lakedb"
 )
 
 // CommitKind is the kind of the commits that publish attributions.
@@ -51,6 +57,10 @@ type Options struct {
 	TempDir  string // where larger sorts and joins spill
 	TempSize string // at most so much of it: "50GB"
 
+	// Full leaves what the last run knows aside and computes everything. It
+	// gives the same.
+	Full bool
+
 	Wait   time.Duration // for another job to end
 	Holder string        // what others are told of who holds the job lock; empty: attribute
 
@@ -67,12 +77,14 @@ const (
 	StepConversions Step = "reading conversions"
 	StepTouches     Step = "matching touches"
 	StepDecide      Step = "deciding"
+	StepWrite       Step = "writing days"
 )
 
 // Summary is what a run decided.
 type Summary struct {
 	ReadSeq     int64 // the newest commit that was read
 	Commit      int64 // the commit that published the decisions; 0: nothing had changed
+	Looked      int64 // conversions that were looked at, because something about them may have changed
 	Conversions int64
 	Attributed  int64
 	PostClick   int64
@@ -85,36 +97,14 @@ type Summary struct {
 	Days    []string // the UTC dates whose attributions changed, in order
 }
 
-func (s *Summary) count(r *row) {
-	s.Conversions++
-	if r.reason.Valid {
-		s.Reasons[r.reason.V]++
-		return
-	}
-	s.Attributed++
-	if r.conversionType.V == postClick {
-		s.PostClick++
-	} else {
-		s.PostView++
-	}
-	if r.rateMissing {
-		s.RateMissing++
-	}
-	sum := s.Revenue[r.currency.V]
-	if r.bookedRevenue > math.MaxInt64-sum {
-		sum = math.MaxInt64 - r.bookedRevenue
-	}
-	s.Revenue[r.currency.V] = sum + r.bookedRevenue
-}
-
 func (s *Summary) notes(catalogDigest string) map[string]string {
 	n := map[string]string{
 		noteReadSeq:   strconv.FormatInt(s.ReadSeq, 10),
 		NoteCatalog:   catalogDigest,
 		"conversions": strconv.FormatInt(s.Conversions, 10),
 		"attributed":  strconv.FormatInt(s.Attributed, 10),
-		postClick:     strconv.FormatInt(s.PostClick, 10),
-		postView:      strconv.FormatInt(s.PostView, 10),
+		"post_click":  strconv.FormatInt(s.PostClick, 10),
+		"post_view":   strconv.FormatInt(s.PostView, 10),
 	}
 	for reason, count := range s.Reasons {
 		n["reason."+reason] = strconv.FormatInt(count, 10)
@@ -125,7 +115,7 @@ func (s *Summary) notes(catalogDigest string) map[string]string {
 	return n
 }
 
-// Run decides all conversions of the lake afresh and publishes the days whose
+// Run decides the conversions of the lake and publishes the days whose
 // attributions differ from those that are live, in one commit; where nothing
 // differs there is none. Whatever interrupts it, the last complete result
 // stays. It gives a *lake.HeldError when another job held the lock for longer
@@ -145,22 +135,40 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 
 // RunHeld is Run for a job that holds the JobLock already.
 func RunHeld(ctx context.Context, o Options) (Summary, error) {
+	known := emptyCache()
+	if !o.Full {
+		known = loadCache(o.Lake)
+	}
+	state, err := o.Lake.State()
+	if err != nil {
+		return Summary{}, err
+	}
+	w, err := findWork(o.Lake, state, o.Catalog, known)
+	if err != nil {
+		return Summary{}, fmt.Errorf("attribute: %w", err)
+	}
+	if w.nothing() {
+		s := newSummary(state)
+		for _, d := range w.cache.Days {
+			s.add(d)
+		}
+		return s, nil
+	}
 	staging, err := o.Lake.Stage()
 	if err != nil {
 		return Summary{}, err
 	}
 	defer staging.Close()
-
-	result, err := fresh(ctx, o, staging.Dir())
+	r, err := compute(ctx, o, known, staging.Dir(), true)
 	if err != nil {
-		return Summary{}, fmt.Errorf("attribute: %w", err)
+		return Summary{}, fmt.Errorf("attribute: %w", o.tooLarge(err))
 	}
 	record, err := o.Lake.Commit(staging, func(*lake.State) (*lake.Draft, error) {
-		if len(result.changed) == 0 {
+		if len(r.changed) == 0 {
 			return nil, nil
 		}
-		d := &lake.Draft{Kind: CommitKind, At: o.Now, Replace: map[string][]lake.Staged{}, Notes: result.summary.notes(o.Catalog.Digest)}
-		for _, day := range result.changed {
+		d := &lake.Draft{Kind: CommitKind, At: o.Now, Replace: map[string][]lake.Staged{}, Notes: r.summary.notes(o.Catalog.Digest)}
+		for _, day := range r.changed {
 			d.Replace[day.Folder] = []lake.Staged{day}
 		}
 		return d, nil
@@ -169,36 +177,59 @@ func RunHeld(ctx context.Context, o Options) (Summary, error) {
 		return Summary{}, fmt.Errorf("publish attributions: %w", err)
 	}
 	if record != nil {
-		result.summary.Commit = record.Seq
+		r.summary.Commit = record.Seq
 	}
-	return result.summary, nil
+	if err := r.cache.save(o.Lake); err != nil {
+		return Summary{}, fmt.Errorf("attribute: the decisions are published; the next run must do without what this one knows: %w", err)
+	}
+	return r.summary, nil
 }
 
-// result is a fresh attribution: its summary, the state that it was computed
-// from, and the days that differ from the live ones, as files in the folder
-// that was given.
+// tooLarge says of a failure for want of memory or disk what is to be done.
+func (o Options) tooLarge(err error) error {
+	var e *duckdb.Error
+	if !errors.As(err, &e) || e.Type != duckdb.ErrorTypeOutOfMemory {
+		return err
+	}
+	return fmt.Errorf("it does not fit the limits (memory %s, on disk %s); everything is as it was; raise limits.memory or limits.temp_size: %w",
+		orNone(o.Memory), orNone(o.TempSize), err)
+}
+
+func orNone(limit string) string {
+	if limit == "" {
+		return "none of its own"
+	}
+	return limit
+}
+
+// result is an attribution: its summary, the state that it was computed from,
+// the days that differ from the live ones, as files in the folder that was
+// given, and what it knows for the next run.
 type result struct {
 	summary Summary
 	state   *lake.State
 	changed []lake.Staged
+	cache   *cache
 }
 
-// fresh computes the attribution of the newest state into dir. The files read
-// may be exchanged meanwhile by a compaction: then it begins again.
-func fresh(ctx context.Context, o Options, dir string) (*result, error) {
+// compute attributes the newest state into dir, going on from what is known.
+// The files read may be exchanged meanwhile by a compaction: then it begins
+// again. keep says that a cache is left.
+func compute(ctx context.Context, o Options, known *cache, dir string, keep bool) (*result, error) {
 	for attempt := 1; ; attempt++ {
-		db, err := lakedb.Open(ctx, o.Lake, o.Catalog, lakedb.Options{
-			Memory: o.Memory, Threads: o.Threads, TempDir: o.TempDir, TempSize: o.TempSize, Now: o.Now,
-		})
+		state, err := o.Lake.State()
 		if err != nil {
 			return nil, err
 		}
-		r, err := compute(ctx, db, o, dir)
-		err = errors.Join(err, db.Close())
+		w, err := findWork(o.Lake, state, o.Catalog, known)
+		if err != nil {
+			return nil, err
+		}
+		r, err := attributeInto(ctx, o, w, dir, keep)
 		if err == nil {
 			return r, nil
 		}
-		if attempt == 3 || ctx.Err() != nil || !exchanged(o.Lake, db.State) {
+		if attempt == 3 || ctx.Err() != nil || !exchanged(o.Lake, state) {
 			return nil, err
 		}
 	}
@@ -218,42 +249,6 @@ func exchanged(l *lake.Lake, s *lake.State) bool {
 	return false
 }
 
-// compute attributes what an open database shows.
-func compute(ctx context.Context, db *lakedb.DB, o Options, dir string) (*result, error) {
-	progress := o.Progress
-	if progress == nil {
-		progress = func(Step, int64, int64) {}
-	}
-	r := &result{state: db.State, summary: Summary{
-		ReadSeq: db.State.Seq, Reasons: map[string]int64{}, Revenue: map[string]schemas.Money{},
-	}}
-	total, err := findWinners(ctx, db, o.Catalog, progress)
-	if err != nil {
-		return nil, err
-	}
-	decide := newDecider(o.Catalog)
-	days := newDayFiles(o.Lake.Disk(), dir, db.State)
-	defer days.abandon()
-	progress(StepDecide, 0, total)
-	err = eachInOrder(ctx, db, total, func(c *conversion) error {
-		row := decide.next(c)
-		r.summary.count(row)
-		if r.summary.Conversions%progressEvery == 0 {
-			progress(StepDecide, r.summary.Conversions, total)
-		}
-		return days.add(row)
-	})
-	if err != nil {
-		return nil, err
-	}
-	if r.changed, err = days.finish(); err != nil {
-		return nil, err
-	}
-	for _, day := range r.changed {
-		r.summary.Days = append(r.summary.Days, lake.FolderDate(day.Folder))
-	}
-	progress(StepDecide, total, total)
-	return r, nil
+func newSummary(s *lake.State) Summary {
+	return Summary{ReadSeq: s.Seq, Reasons: map[string]int64{}, Revenue: map[string]schemas.Money{}}
 }
-
-const progressEvery = 10_000

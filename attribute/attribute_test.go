@@ -8,17 +8,14 @@ import (
 
 	"pgregory.net/rapid"
 
-	"pixledger/attribute"
 	"pixledger/attribute/reference"
 )
 
-// TestMain lets tests that are about decisions write their files quickly.
 // worlds is how many worlds the property test draws, unless -rapid.checks says
 // another number: a soak draws thousands.
 const worlds = "200"
 
 func TestMain(m *testing.M) {
-	attribute.WriteQuickly()
 	flag.Parse()
 	drawn := false
 	flag.Visit(func(f *flag.Flag) { drawn = drawn || f.Name == "rapid.checks" })

@@ -26,7 +26,6 @@ var (
 
 // BenchmarkNight attributes all conversions of a lake from nothing.
 func BenchmarkNight(b *testing.B) {
-	defer attribute.WriteAsEver()()
 	l := benchLake(b)
 	for b.Loop() {
 		s, err := attribute.Run(context.Background(), attribute.Options{

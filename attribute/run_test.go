@@ -180,7 +180,6 @@ func TestDayWithoutConversionsIsEmptied(t *testing.T) {
 // Finance compares files by their hash: the same events give the same bytes,
 // in whatever order and commits they arrived, and on any number of threads.
 func TestSameEventsSameBytes(t *testing.T) {
-	defer attribute.WriteAsEver()()
 	one, e := threeDayLake(t)
 	one.run(1)
 	other := newLake(t, t.TempDir(), e.Catalog)
@@ -274,7 +273,6 @@ func TestVerifyTellsPendingFromWrong(t *testing.T) {
 // The files are good for everyone and not only for their writer: an
 // independent implementation reads them, in the order of time.
 func TestFilesAreReadByAnotherImplementation(t *testing.T) {
-	defer attribute.WriteAsEver()()
 	l, _ := threeDayLake(t)
 	l.run(2)
 	state, err := l.State()

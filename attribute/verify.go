@@ -2,21 +2,16 @@ package attribute
 
 import (
 	"context"
-	_ "embed" // the SQL files
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
 )
-
-//go:embed sql/differences.sql
-var differencesSQL string
 
 // Problem is a day on which the live attributions are not those of a fresh
 // attribution.
@@ -55,7 +50,7 @@ func Verify(ctx context.Context, o Options) (_ []Problem, err error) {
 		return nil, fmt.Errorf("verify attributions: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r, err := fresh(ctx, o, dir)
+	r, err := compute(ctx, o, emptyCache(), dir, false)
 	if err != nil {
 		return nil, fmt.Errorf("verify attributions: %w", err)
 	}
@@ -100,7 +95,7 @@ func movedOn(l *lake.Lake, s *lake.State, catalogDigest string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if r.Kind == "compact" { // the same events in other files
+		if r.Kind == compactKind { // the same events in other files
 			continue
 		}
 		for _, f := range r.Add {
@@ -117,11 +112,6 @@ func movedOn(l *lake.Lake, s *lake.State, catalogDigest string) (bool, error) {
 	return false, nil
 }
 
-// decides tells whether a file of the lake is among what decides attribution.
-func decides(path string) bool {
-	return strings.HasPrefix(path, schemas.Events.Name+"/") || strings.HasPrefix(path, schemas.Voids.Name+"/")
-}
-
 // differences lists the conversions of a day whose live row, in the state
 // given, is not the fresh one.
 func differences(ctx context.Context, db *lakedb.DB, s *lake.State, day lake.Staged, dir string) ([]string, error) {
@@ -134,7 +124,7 @@ func differences(ctx context.Context, db *lakedb.DB, s *lake.State, day lake.Sta
 			live = append(live, db.Lake.Path(p))
 		}
 	}
-	rows, err := db.QueryContext(ctx, differencesSQL, live, []any{filepath.Join(dir, day.Name)})
+	rows, err := db.QueryContext(ctx, statements("differences"), live, []any{filepath.Join(dir, day.Name)})
 	if err != nil {
 		return nil, err
 	}

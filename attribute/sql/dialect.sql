@@ -1,8 +1,23 @@
 -- Where engines differ, and nowhere else. On Spark SQL: make_dt_interval,
--- unix_micros and named_struct; tables and views are temporary there anyway.
+-- unix_micros, to_date, named_struct, xxhash64 and conv(substr(md5(…)…)…);
+-- tables and views are temporary there anyway, and files.sql names tables.
+SET preserve_insertion_order = true; -- files are written in the order asked for
+
 CREATE TEMP MACRO minutes_before(t, minutes) AS t - to_minutes(minutes);
 
 CREATE TEMP MACRO to_micros(t) AS epoch_us(t);
+
+CREATE TEMP MACRO utc_date(t) AS CAST(t AS DATE); -- the session's zone is UTC
+
+-- A hash to find rows again quickly. Two texts may have the same one: whoever
+-- looks by it must not mind to find too much.
+CREATE TEMP MACRO short_hash(text) AS CAST(hash(text) >> 1 AS BIGINT);
+
+-- The two halves of a hash of 126 bits, which stands for the text itself: two
+-- texts that share it would take 10^18 of them.
+CREATE TEMP MACRO key_high(text) AS CAST(md5_number_upper(text) >> 1 AS BIGINT);
+
+CREATE TEMP MACRO key_low(text) AS CAST(md5_number_lower(text) >> 1 AS BIGINT);
 
 -- The total order of step 8: the greatest wins. A click beats any impression;
 -- then the last by time and id, the smallest offset, the smallest tracker. The

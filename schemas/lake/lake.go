@@ -216,6 +216,9 @@ func SeedFolders(d schemas.Dataset) []string {
 	return folders
 }
 
+// SeedFile is the empty file of one of the SeedFolders.
+func SeedFile(folder string) string { return folder + "/" + seedName }
+
 // FolderDate is the date in a folder's or file's hive path, or "".
 func FolderDate(p string) string {
 	for part := range strings.SplitSeq(p, "/") {

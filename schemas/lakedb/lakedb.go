@@ -53,13 +53,9 @@ type DB struct {
 	State *lake.State
 }
 
-// Open opens DuckDB over the lake's newest finished commit. The catalog's
-// lists become tables; a nil catalog leaves them empty.
-func Open(ctx context.Context, l *lake.Lake, cat *schemas.Catalog, o Options) (_ *DB, err error) {
-	state, err := l.State()
-	if err != nil {
-		return nil, err
-	}
+// OpenSession opens DuckDB with the session's options and nothing in it, for
+// those who choose their files themselves. state is what they choose from.
+func OpenSession(ctx context.Context, l *lake.Lake, state *lake.State, o Options) (*DB, error) {
 	connector, err := duckdb.NewConnector("", nil)
 	if err != nil {
 		return nil, fmt.Errorf("open DuckDB: %w", err)
@@ -67,18 +63,32 @@ func Open(ctx context.Context, l *lake.Lake, cat *schemas.Catalog, o Options) (_
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(1)
 	d := &DB{DB: db, Lake: l, State: state}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, db.Close())
-		}
-	}()
 	if err := d.configure(ctx, o); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return d, nil
+}
+
+// Open opens DuckDB over the lake's newest finished commit. The catalog's
+// lists become tables; a nil catalog leaves them empty.
+func Open(ctx context.Context, l *lake.Lake, cat *schemas.Catalog, o Options) (_ *DB, err error) {
+	state, err := l.State()
+	if err != nil {
 		return nil, err
 	}
+	d, err := OpenSession(ctx, l, state, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.Close())
+		}
+	}()
 	if err := d.listFiles(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := db.ExecContext(ctx, catalogSQL); err != nil {
+	if _, err := d.ExecContext(ctx, catalogSQL); err != nil {
 		return nil, fmt.Errorf("make the catalog's tables: %w", err)
 	}
 	if cat != nil {
@@ -86,7 +96,7 @@ func Open(ctx context.Context, l *lake.Lake, cat *schemas.Catalog, o Options) (_
 			return nil, err
 		}
 	}
-	if _, err := db.ExecContext(ctx, viewsSQL); err != nil {
+	if _, err := d.ExecContext(ctx, viewsSQL); err != nil {
 		return nil, fmt.Errorf("make the views: %w", err)
 	}
 	return d, nil

@@ -1,0 +1,1 @@
+SELECT high, low, to_micros(last_time) FROM held;

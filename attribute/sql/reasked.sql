@@ -1,0 +1,14 @@
+-- Known conversions that must be looked at from step 1: of pixels and codes
+-- that the catalog has changed, and those of which another line has come.
+CREATE TEMP TABLE reasked AS
+SELECT k.conversion_id, k.conversion_time, k.user_high, k.user_low, k.order_high, k.order_low
+FROM known AS k
+WHERE k.pixel_id IN (SELECT pixel_id FROM changed_pixels WHERE from_step = 1)
+UNION
+SELECT k.conversion_id, k.conversion_time, k.user_high, k.user_low, k.order_high, k.order_low
+FROM known AS k
+WHERE k.code_hash IN (SELECT short_hash(code || ' ' || member_id) FROM changed_codes)
+UNION
+SELECT k.conversion_id, k.conversion_time, k.user_high, k.user_low, k.order_high, k.order_low
+FROM known AS k
+WHERE k.id_hash IN (SELECT short_hash(event_id) FROM new_conversions);

@@ -1,0 +1,2 @@
+SELECT DISTINCT utc_date(conversion_time) AS day
+FROM reasked;

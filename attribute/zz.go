@@ -1,0 +1,5 @@
+package attribute
+
+import "time"
+
+var Trace func(string, time.Duration)

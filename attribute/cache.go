@@ -67,6 +67,7 @@ type cache struct {
 
 // dayOf is one day as it was last decided.
 type dayOf struct {
+	Frozen   bool   `json:"frozen,omitempty"`
 	File     string `json:"file"` // what is known of the day's conversions
 	Bytes    int64  `json:"bytes"`
 	Rows     int64  `json:"rows"`
@@ -74,17 +75,20 @@ type dayOf struct {
 	SHA256   string `json:"sha256"`    // of the day's file of attributions
 	Sums     sums   `json:"sums"`
 
-	firstTime int64 // of its conversions, while it is written
+	path      string // where File stands
+	firstTime int64  // of its conversions, while it is written
 }
 
 // sums are what a day's attributions add up to.
 type sums struct {
-	Attributed  int64                    `json:"attributed,omitempty"`
-	PostClick   int64                    `json:"post_click,omitempty"`
-	PostView    int64                    `json:"post_view,omitempty"`
-	RateMissing int64                    `json:"rate_missing,omitempty"`
-	Reasons     map[string]int64         `json:"reasons,omitempty"`
-	Revenue     map[string]schemas.Money `json:"revenue,omitempty"`
+	Attributed  int64            `json:"attributed,omitempty"`
+	PostClick   int64            `json:"post_click,omitempty"`
+	PostView    int64            `json:"post_view,omitempty"`
+	RateMissing int64            `json:"rate_missing,omitempty"`
+	Reasons     map[string]int64 `json:"reasons,omitempty"`
+	// Revenue is in millionths, by currency. A sum may be more than a Money's
+	// text can say.
+	Revenue map[string]int64 `json:"revenue,omitempty"`
 }
 
 // add adds a day's to a summary.
@@ -98,7 +102,7 @@ func (s *Summary) add(d *dayOf) {
 		s.Reasons[reason] += n
 	}
 	for currency, m := range d.Sums.Revenue {
-		s.Revenue[currency] = capped(s.Revenue[currency], m)
+		s.Revenue[currency] = capped(s.Revenue[currency], schemas.Money(m))
 	}
 }
 
@@ -112,13 +116,13 @@ func capped(a, b schemas.Money) schemas.Money {
 }
 
 // addUp adds a sum of DuckDB's, which holds more digits than Money.
-func addUp(sum schemas.Money, text string) schemas.Money {
+func addUp(sum int64, text string) int64 {
 	digits := strings.Replace(text, ".", "", 1) // six decimals, always
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil {
 		return math.MaxInt64
 	}
-	return capped(sum, schemas.Money(n))
+	return int64(capped(schemas.Money(sum), schemas.Money(n)))
 }
 
 func emptyCache() *cache {
@@ -138,14 +142,16 @@ func loadCache(l *lake.Lake) *cache {
 		return emptyCache()
 	}
 	c := emptyCache()
-	if json.Unmarshal(b, c) != nil || c.Engine != engine || c.Pixels == nil || c.Codes == nil || c.Days == nil {
+	err = json.Unmarshal(b, c)
+	if err != nil || c.Engine != engine || c.Pixels == nil || c.Codes == nil || c.Days == nil {
 		return emptyCache()
 	}
 	for _, d := range c.Days {
 		if d == nil {
 			return emptyCache()
 		}
-		fi, err := l.Disk().Stat(cachePath(l, d.File))
+		d.path = cachePath(l, d.File)
+		fi, err := l.Disk().Stat(d.path)
 		if err != nil || fi.Size() != d.Bytes {
 			return emptyCache()
 		}
@@ -205,11 +211,11 @@ func (c *cache) until() int64 {
 
 // files lists the files of the days from first to last, UTC dates, both
 // included; "" is no bound.
-func (c *cache) files(l *lake.Lake, first, last string) []string {
+func (c *cache) files(first, last string) []string {
 	var out []string
 	for date, d := range c.Days {
 		if date >= first && (last == "" || date <= last) {
-			out = append(out, cachePath(l, d.File))
+			out = append(out, d.path)
 		}
 	}
 	return out

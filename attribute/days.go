@@ -23,22 +23,20 @@ import (
 // and id: the same rows are the same bytes, whatever the number of threads.
 
 // writeDays writes the days of which something changes, and keeps the
-// attributions of those that differ from what is live. keep says that the
-// cache is kept too.
-func (r *run) writeDays(keep bool) error {
+// attributions of those that differ from what is live.
+func (r *run) writeDays() error {
 	days, err := r.changedDays()
 	if err != nil {
 		return err
 	}
-	if keep {
-		if err := r.o.Lake.Disk().MkdirAll(r.o.Lake.Path(cacheFolder), lake.DirMode); err != nil {
-			return err
-		}
-	}
 	live := liveDays(r.state)
 	done := int64(0)
 	for _, date := range slices.Sorted(maps.Keys(days)) {
-		if err := r.writeDay(date, days[date], live[date], keep); err != nil {
+		write := func() error { return r.writeDay(date, days[date], live[date]) }
+		if date < r.frozen {
+			write = func() error { return r.writeFrozenDay(date, days[date], live[date]) }
+		}
+		if err := write(); err != nil {
 			return fmt.Errorf("attributions of %s: %w", date, err)
 		}
 		done++
@@ -72,44 +70,64 @@ func (r *run) changedDays() (map[string]bool, error) {
 }
 
 // writeDay writes one day. known says that what is known of it changes.
-func (r *run) writeDay(date string, known bool, live []lake.File, keep bool) error {
-	day := &dayOf{}
-	source := r.none
-	if was := r.cache.Days[date]; was != nil {
+func (r *run) writeDay(date string, known bool, live []lake.File) error {
+	day := &dayOf{path: r.none}
+	if was := r.known.Days[date]; was != nil {
 		*day = *was
-		source = cachePath(r.o.Lake, was.File)
 	}
-	if err := r.files("day_files", r.none, []string{source}); err != nil {
+	if err := r.files("day_files", r.none, []string{day.path}); err != nil {
 		return err
 	}
-	if known || day.File == "" {
-		at, err := time.Parse(time.DateOnly, date)
-		if err != nil {
+	if known || day.path == r.none {
+		if err := r.writeKnown(date, day, "known_of_day"); err != nil {
 			return err
 		}
-		next := filepath.Join(r.scratch, "known-"+date+".parquet")
-		if err := r.exec("known_of_day", at, at.AddDate(0, 0, 1), next); err != nil {
+		if err := r.files("day_files", r.none, []string{day.path}); err != nil {
 			return err
-		}
-		source = next
-		if err := r.files("day_files", r.none, []string{source}); err != nil {
-			return err
-		}
-		if keep {
-			sum, bytes, err := r.hash(next)
-			if err != nil {
-				return err
-			}
-			day.File, day.Bytes = date+"-"+sum[:16]+".parquet", bytes
-			if err := r.copy(next, cachePath(r.o.Lake, day.File)); err != nil {
-				return err
-			}
 		}
 	}
-	written := filepath.Join(r.scratch, fileName(date))
+	written := r.written("attributions", date)
 	if err := r.exec("attributions_of_day", written); err != nil {
 		return err
 	}
+	return r.finishDay(date, day, written, live)
+}
+
+// written is where DuckDB writes something of a day.
+func (r *run) written(what, date string) string {
+	return filepath.Join(r.scratch, what+"-"+date+".parquet")
+}
+
+// writeKnown writes what is known of a day's conversions, by known_of_day.sql
+// from the day's files, or by known_frozen.sql from attributions.
+func (r *run) writeKnown(date string, day *dayOf, by string, attributions ...any) error {
+	at, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return err
+	}
+	day.path = r.written("known", date)
+	args := []any{at, at.AddDate(0, 0, 1), day.path}
+	if day.Frozen = by == "known_frozen"; day.Frozen {
+		args = []any{attributions, day.path}
+	}
+	if err := r.exec(by, args...); err != nil || !r.keep {
+		return err
+	}
+	sum, bytes, err := r.hash(day.path)
+	if err != nil {
+		return err
+	}
+	day.File, day.Bytes = date+"-"+sum[:16]+".parquet", bytes
+	if err := r.o.Lake.Disk().MkdirAll(r.o.Lake.Path(cacheFolder), lake.DirMode); err != nil {
+		return err
+	}
+	written := day.path
+	day.path = cachePath(r.o.Lake, day.File)
+	return errors.Join(r.copy(written, day.path), r.o.Lake.Disk().Remove(written))
+}
+
+// finishDay takes in a day's attributions that DuckDB has written.
+func (r *run) finishDay(date string, day *dayOf, written string, live []lake.File) error {
 	if err := r.sumUp(written, day); err != nil {
 		return err
 	}
@@ -128,11 +146,7 @@ func (r *run) writeDay(date string, known bool, live []lake.File, keep bool) err
 			Rows: day.Rows, Bytes: bytes, SHA256: sum, MinTime: day.firstTime, MaxTime: day.LastTime,
 		})
 	}
-	err = r.o.Lake.Disk().Remove(written)
-	if filepath.Dir(source) == r.scratch && source != r.none {
-		err = errors.Join(err, r.o.Lake.Disk().Remove(source))
-	}
-	return err
+	return r.o.Lake.Disk().Remove(written)
 }
 
 func fileName(date string) string { return "attributions-" + date + ".parquet" }
@@ -145,7 +159,7 @@ func (r *run) sumUp(file string, day *dayOf) error {
 	}
 	defer rows.Close()
 	day.Rows, day.LastTime, day.firstTime = 0, 0, 0
-	day.Sums = sums{Reasons: map[string]int64{}, Revenue: map[string]schemas.Money{}}
+	day.Sums = sums{Reasons: map[string]int64{}, Revenue: map[string]int64{}}
 	for rows.Next() {
 		var reason, conversionType, currency, revenue string
 		var rateMissing bool

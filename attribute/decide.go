@@ -20,6 +20,7 @@ type turn struct {
 	user, order   *key  // nil: it has none, or shares it with no other conversion
 	minMinutes    *int64
 	uniqueOrderID bool
+	frozen        bool // it was attributed, and that stands whatever the rules say
 }
 
 // decider takes conversions in the order (time, id) through steps 9 and 10, in
@@ -35,6 +36,21 @@ func newDecider() *decider { return &decider{map[key]struct{}{}, map[key]int64{}
 // next gives the reason of the first of the two steps that fails the next
 // conversion, or "".
 func (d *decider) next(t *turn) string {
+	if !t.frozen {
+		if reason := d.fails(t); reason != "" {
+			return reason
+		}
+	}
+	if t.order != nil {
+		d.orders[*t.order] = struct{}{}
+	}
+	if t.user != nil {
+		d.last[*t.user] = t.time
+	}
+	return ""
+}
+
+func (d *decider) fails(t *turn) string {
 	if t.order != nil && t.uniqueOrderID {
 		if _, taken := d.orders[*t.order]; taken {
 			return duplicateOrder
@@ -42,12 +58,6 @@ func (d *decider) next(t *turn) string {
 	}
 	if t.user != nil && d.repeats(*t.user, t.time, t.minMinutes) {
 		return repeat
-	}
-	if t.order != nil {
-		d.orders[*t.order] = struct{}{}
-	}
-	if t.user != nil {
-		d.last[*t.user] = t.time
 	}
 	return ""
 }

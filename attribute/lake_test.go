@@ -91,7 +91,7 @@ func (l *testLake) empty(ds schemas.Dataset, folder string) {
 	defer staging.Close()
 	file := l.write(staging, 0, ds, folder, 0, nil)
 	if _, err := l.Commit(staging, func(*lake.State) (*lake.Draft, error) {
-		return &lake.Draft{Kind: "retention", At: now, Replace: map[string][]lake.Staged{folder: {file}}}, nil
+		return &lake.Draft{Kind: "repair", At: now, Replace: map[string][]lake.Staged{folder: {file}}}, nil
 	}); err != nil {
 		l.t.Fatalf("%v", err)
 	}

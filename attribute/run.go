@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -24,17 +25,20 @@ type run struct {
 	dir      string // where results go
 	scratch  string // where DuckDB writes
 	none     string // a file of known conversions without a row
+	known    *cache // what the last run knew, days frozen since as such
+	keep     bool   // a cache is left
 	progress func(Step, int64, int64)
 	out      *result
 }
 
 // attributeInto does the work into dir.
 func attributeInto(ctx context.Context, o Options, w *work, dir string, keep bool) (_ *result, err error) {
-	r := &run{work: w, ctx: ctx, o: o, dir: dir, scratch: filepath.Join(dir, "scratch"), progress: o.Progress}
+	r := &run{work: w, ctx: ctx, o: o, keep: keep, dir: dir, scratch: filepath.Join(dir, "scratch"), progress: o.Progress}
 	if r.progress == nil {
 		r.progress = func(Step, int64, int64) {}
 	}
 	r.none = filepath.Join(r.scratch, "none.parquet")
+	r.known = &cache{Days: maps.Clone(w.cache.Days)}
 	r.out = &result{state: w.state, summary: newSummary(w.state), cache: r.nextCache()}
 	if err := o.Lake.Disk().RemoveAll(r.scratch); err != nil {
 		return nil, err
@@ -49,13 +53,10 @@ func attributeInto(ctx context.Context, o Options, w *work, dir string, keep boo
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.db.Close(), o.Lake.Disk().RemoveAll(r.scratch)) }()
-	for _, step := range []func() error{r.begin, r.ask, r.findWinners, r.judgeKnown, r.decideInOrder} {
+	for _, step := range []func() error{r.begin, r.freeze, r.ask, r.findWinners, r.judgeKnown, r.decideInOrder, r.writeDays} {
 		if err := step(); err != nil {
 			return nil, err
 		}
-	}
-	if err := r.writeDays(keep); err != nil {
-		return nil, err
 	}
 	for _, day := range r.out.changed {
 		r.out.summary.Days = append(r.out.summary.Days, lake.FolderDate(day.Folder))
@@ -81,12 +82,6 @@ func (r *run) nextCache() *cache {
 
 // exec runs the statements of one SQL file.
 func (r *run) exec(name string, args ...any) error {
-	t0 := time.Now()
-	defer func() {
-		if Trace != nil {
-			Trace(name, time.Since(t0))
-		}
-	}()
 	if _, err := r.db.ExecContext(r.ctx, statements(name), args...); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -125,7 +120,7 @@ func (r *run) ofLake(variable, seedFolder string, files []lake.File) error {
 
 // ofKnown sets a list to what is known of the days from first to last.
 func (r *run) ofKnown(variable, first, last string) error {
-	return r.files(variable, r.none, r.cache.files(r.o.Lake, first, last))
+	return r.files(variable, r.none, r.known.files(first, last))
 }
 
 const (
@@ -160,7 +155,6 @@ func (r *run) begin() error {
 		voids = append(voids, f)
 	}
 	return errors.Join(
-		r.ofKnown("known_files", firstDay, ""),
 		r.ofKnown("reach_files", noDay, ""),
 		r.ofKnown("day_files", noDay, ""),
 		r.ofLake("new_conversion_files", conversionSeed, r.conversions),
@@ -169,6 +163,7 @@ func (r *run) begin() error {
 		r.ofLake("impression_files", impressionSeed, nil),
 		r.ofLake("void_files", voidSeed, voids),
 		r.ofLake("new_void_files", voidSeed, r.voids),
+		r.ofKnown("known_files", noDay, ""),
 		r.exec("files"),
 		r.exec("voided"),
 	)
@@ -177,6 +172,9 @@ func (r *run) begin() error {
 // ask takes steps 1 to 6 for the conversions that are new, and for those that
 // are known and must be looked at again.
 func (r *run) ask() error {
+	if err := r.ofKnown("known_files", firstDay, ""); err != nil {
+		return err
+	}
 	if err := r.exec("reasked"); err != nil {
 		return err
 	}
@@ -256,7 +254,7 @@ func (r *run) findWinners() error {
 // judgeKnown holds the touches that came since the last run against the known
 // conversions that they may concern: those after them, within the longest window.
 func (r *run) judgeKnown() error {
-	until := r.cache.until()
+	until := r.known.until()
 	late := func(files []lake.File) []lake.File {
 		var out []lake.File
 		for _, f := range files {
@@ -394,7 +392,7 @@ func (r *run) decidePage(page *sql.Stmt, decide *decider, first int64) (failed [
 		var id string
 		var t turn
 		var userHigh, userLow, orderHigh, orderLow, minMinutes sql.Null[int64]
-		if err := rows.Scan(&id, &t.time, &userHigh, &userLow, &orderHigh, &orderLow, &minMinutes, &t.uniqueOrderID); err != nil {
+		if err := rows.Scan(&id, &t.time, &userHigh, &userLow, &orderHigh, &orderLow, &minMinutes, &t.uniqueOrderID, &t.frozen); err != nil {
 			return nil, fmt.Errorf("read the conversions in order: %w", err)
 		}
 		if userHigh.Valid {

@@ -97,14 +97,14 @@ func TestSummarySaysWhatWasDecided(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := attribute.Summary{
-		ReadSeq: 1, Commit: 2, Conversions: 4, Attributed: 2, PostClick: 1, PostView: 1,
+		ReadSeq: 1, Commit: 2, Looked: 4, Conversions: 4, Attributed: 2, PostClick: 1, PostView: 1,
 		Reasons: map[string]int64{"repeat": 1, "no_touch": 1}, Revenue: map[string]schemas.Money{"USD": 14_500_000},
 		Days: []string{"2026-03-10", "2026-03-11", "2026-03-12"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	if len(steps) != 3 {
+	if len(steps) != 4 {
 		t.Errorf("progress told of %v", steps)
 	}
 	l.check(e)
@@ -162,7 +162,7 @@ func TestVoidIsReadFromTheLake(t *testing.T) {
 	l.check(e)
 }
 
-// What retention takes from the events leaves no decision behind.
+// A conversion that is gone leaves no decision behind.
 func TestDayWithoutConversionsIsEmptied(t *testing.T) {
 	l, e := threeDayLake(t)
 	l.run(2)

@@ -22,11 +22,14 @@ type work struct {
 	// the whole of it: more than is new, which does no harm.
 	conversions, clicks, impressions, voids []lake.File
 	stale                                   []string // days whose live attributions are not the last that were decided
+	// Decisions on conversions before this UTC date are frozen; "": none are.
+	frozen   string
+	unfrozen []string // days before it that are not known as frozen yet
 }
 
 // nothing tells whether a run would find everything as it was left.
 func (w *work) nothing() bool {
-	return len(w.conversions)+len(w.clicks)+len(w.impressions)+len(w.voids)+len(w.changes.pixels)+len(w.changes.codes)+len(w.stale) == 0
+	return len(w.conversions)+len(w.clicks)+len(w.impressions)+len(w.voids)+len(w.changes.pixels)+len(w.changes.codes)+len(w.stale)+len(w.unfrozen) == 0
 }
 
 // findWork compares the state and the catalog with what the cache was made of.
@@ -37,6 +40,7 @@ func findWork(l *lake.Lake, state *lake.State, cat *schemas.Catalog, c *cache) (
 	if err != nil {
 		return nil, err
 	}
+	w.frozen = state.Latest[RetentionKind].Notes[NoteFrozen]
 	if !whole {
 		w.cache = emptyCache()
 		if came, _, err = cameSince(l, state, w.cache); err != nil {
@@ -61,16 +65,25 @@ func findWork(l *lake.Lake, state *lake.State, cat *schemas.Catalog, c *cache) (
 	}
 	live := liveDays(state)
 	for date, d := range w.cache.Days {
-		if f := live[date]; len(f) != 1 || f[0].SHA256 != d.SHA256 {
+		f := live[date]
+		switch same := len(f) == 1 && f[0].SHA256 == d.SHA256; {
+		case date < w.frozen && !(same && d.Frozen):
+			w.unfrozen = append(w.unfrozen, date)
+		case !same:
 			w.stale = append(w.stale, date)
 		}
 	}
 	for date := range live {
-		if w.cache.Days[date] == nil {
+		switch {
+		case w.cache.Days[date] != nil:
+		case date < w.frozen:
+			w.unfrozen = append(w.unfrozen, date)
+		default:
 			w.stale = append(w.stale, date)
 		}
 	}
 	slices.Sort(w.stale)
+	slices.Sort(w.unfrozen)
 	return w, nil
 }
 
@@ -112,7 +125,14 @@ func cameSince(l *lake.Lake, state *lake.State, c *cache) (files []string, whole
 			if !decides(f.Path + "/") {
 				continue
 			}
-			if r.Kind != compactKind {
+			switch r.Kind {
+			case RetentionKind:
+				if r.Notes[NoteFrozen] != "" {
+					continue // all that rested on what it takes away is frozen
+				}
+				return nil, false, nil
+			case compactKind:
+			default:
 				return nil, false, nil
 			}
 			// The same rows in other files: new where some of them were.
@@ -136,6 +156,13 @@ func cameSince(l *lake.Lake, state *lake.State, c *cache) (files []string, whole
 	slices.Sort(files)
 	return files, true, nil
 }
+
+// RetentionKind is the kind of the commits that erase events, and NoteFrozen
+// their note of the UTC date before which decisions are frozen from then on.
+const (
+	RetentionKind = "retention"
+	NoteFrozen    = "frozen_before"
+)
 
 // compactKind is the kind of the commits that put the same rows in other files.
 const compactKind = "compact"

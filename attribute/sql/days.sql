@@ -12,4 +12,5 @@ UNION
 SELECT utc_date(conversion_time), false
 FROM known
 WHERE pixel_id IN (SELECT pixel_id FROM changed_pixels WHERE from_step = 11)
+    AND refused IS DISTINCT FROM 'frozen'
 ORDER BY day;

@@ -10,7 +10,7 @@ CREATE TEMP TABLE known_columns (
     other VARCHAR,
     server_side BOOLEAN,
     touch_token VARCHAR,
-    refused VARCHAR, -- the reason of the first of the steps 1 to 6 that fails it
+    refused VARCHAR, -- the reason of the first of the steps 1 to 6 that fails it; frozen where its decision is
     reached BOOLEAN, -- some touch is within the maximum windows
     is_click BOOLEAN, -- the winning touch, where one is within the windows
     touch_time TIMESTAMP WITH TIME ZONE,

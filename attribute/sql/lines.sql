@@ -6,6 +6,7 @@ SELECT
     event_id, event_time, source_offset, order_id, user_id, value_text, pixel_id, pixel_code, sspdata, other,
     member_id, invalid_reason, consent, coalesce(server_side, false) AS server_side, value
 FROM new_conversions
+WHERE event_id NOT IN (SELECT conversion_id FROM frozen_again)
 UNION ALL
 SELECT
     event_id, event_time, source_offset, order_id, user_id, value_text, pixel_id, pixel_code, sspdata, other,

@@ -4,11 +4,21 @@ CREATE TEMP TABLE reasked AS
 SELECT k.conversion_id, k.conversion_time, k.user_high, k.user_low, k.order_high, k.order_low
 FROM known AS k
 WHERE k.pixel_id IN (SELECT pixel_id FROM changed_pixels WHERE from_step = 1)
+    AND k.refused IS DISTINCT FROM 'frozen'
 UNION
 SELECT k.conversion_id, k.conversion_time, k.user_high, k.user_low, k.order_high, k.order_low
 FROM known AS k
 WHERE k.code_hash IN (SELECT short_hash(code || ' ' || member_id) FROM changed_codes)
+    AND k.refused IS DISTINCT FROM 'frozen'
 UNION
 SELECT k.conversion_id, k.conversion_time, k.user_high, k.user_low, k.order_high, k.order_low
 FROM known AS k
-WHERE k.id_hash IN (SELECT short_hash(event_id) FROM new_conversions);
+WHERE k.id_hash IN (SELECT short_hash(event_id) FROM new_conversions)
+    AND k.refused IS DISTINCT FROM 'frozen';
+
+-- Frozen conversions of which another line has come. It changes nothing.
+CREATE TEMP TABLE frozen_again AS
+SELECT k.conversion_id
+FROM known AS k
+WHERE k.id_hash IN (SELECT short_hash(event_id) FROM new_conversions)
+    AND k.refused = 'frozen';

@@ -2,11 +2,11 @@
 -- that share a key with another one. All others pass.
 CREATE TEMP TABLE turns AS
 WITH due AS (
-    SELECT conversion_id, conversion_time, pixel_id, user_high, user_low, order_high, order_low
+    SELECT conversion_id, conversion_time, pixel_id, user_high, user_low, order_high, order_low, false AS frozen
     FROM keyed
     WHERE passed
     UNION ALL
-    SELECT conversion_id, conversion_time, pixel_id, user_high, user_low, order_high, order_low
+    SELECT conversion_id, conversion_time, pixel_id, user_high, user_low, order_high, order_low, refused IS NOT NULL
     FROM replayed
 ),
 shared AS (
@@ -31,11 +31,12 @@ SELECT
     o.high AS order_high,
     o.low AS order_low,
     p.min_minutes,
-    p.unique_order_id
+    coalesce(p.unique_order_id, false) AS unique_order_id,
+    d.frozen
 FROM due AS d
 LEFT JOIN shared AS u ON u.high = d.user_high AND u.low = d.user_low
 LEFT JOIN shared AS o ON o.high = d.order_high AND o.low = d.order_low
-JOIN pixel_periods AS p
+LEFT JOIN pixel_periods AS p -- a frozen conversion's pixel may be gone
     ON p.pixel_id = d.pixel_id
     AND d.conversion_time >= p.from_time
     AND d.conversion_time < p.until_time

@@ -1,5 +1,0 @@
-package attribute
-
-import "time"
-
-var Trace func(string, time.Duration)

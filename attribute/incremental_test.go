@@ -1,12 +1,15 @@
 package attribute_test
 
 import (
+	"context"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"pixledger/attribute"
 	"pixledger/attribute/reference"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
@@ -125,5 +128,76 @@ func (h *history) compact() {
 		return &lake.Draft{Kind: "compact", At: now, Replace: map[string][]lake.Staged{folder: {file}}}, nil
 	}); err != nil {
 		h.t.Fatalf("%v", err)
+	}
+}
+
+// The work of a run is that of what has changed, not that of the history.
+func TestRunLooksAtWhatChanged(t *testing.T) {
+	const settings = `
+pixel 9012 code=checkout min_minutes_per_conv=60
+pixel 9013
+line_item 382 pixel=9012 post_click_revenue=12.50
+line_item 383 pixel=9013 post_click_revenue=5.00
+tracker 21378 click line_item=382
+tracker 21379 click line_item=383
+`
+	l := newLake(t, t.TempDir(), parse(t, settings).Catalog)
+	looks := func(what string, want int64, days ...string) {
+		t.Helper()
+		s := l.run(2)
+		if s.Looked != want || !slices.Equal(s.Days, days) {
+			t.Errorf("%s: looked at %d and changed %v; want %d and %v", what, s.Looked, s.Days, want, days)
+		}
+	}
+	l.come(t, settings, `
+2026-03-08 09:00 click      t1 user=anna tracker=21378
+2026-03-09 10:00 conversion c1 user=anna pixel=9012 order=A-1
+2026-03-09 10:30 conversion c2 user=anna pixel=9012
+2026-03-09 11:00 conversion c3 user=bert pixel=9013
+2026-03-10 10:00 conversion c4 user=carl pixel=9012
+`)
+	looks("the first run", 4, "2026-03-09", "2026-03-10")
+	looks("nothing new", 0)
+	l.come(t, settings, `
+2026-03-11 09:00 click      t2 user=dora tracker=21378
+2026-03-11 10:00 conversion c5 user=dora pixel=9012
+`)
+	looks("a new day", 1, "2026-03-11")
+	l.come(t, settings, "2026-03-10 09:00 click late user=carl tracker=21378\n2026-03-01 09:00 click vain user=emil tracker=21378\n")
+	looks("a late touch", 1, "2026-03-10")
+	l.come(t, settings, "2026-03-09 09:45 conversion c0 user=anna pixel=9012\n")
+	looks("a late conversion before two of its user", 3, "2026-03-09")
+	l.come(t, settings, "", "c4")
+	looks("a void", 0, "2026-03-10")
+	l.come(t, strings.Replace(settings, "pixel 9013", "pixel 9013 post_click_expire_mins=60", 1), "")
+	looks("another window of another pixel", 1)
+	l.come(t, strings.Replace(settings, "12.50", "13.00", 1), "")
+	looks("a rate, and the window back", 1, "2026-03-09", "2026-03-11")
+	l.come(t, strings.Replace(settings, "min_minutes_per_conv=60", "min_minutes_per_conv=0", 1), "")
+	looks("every conversion counts, and the rate back", 5, "2026-03-09", "2026-03-11")
+}
+
+// A run that does not fit its limits says so, and leaves all as it was.
+func TestRunThatDoesNotFitSaysSo(t *testing.T) {
+	l, e := threeDayLake(t)
+	l.run(2)
+	l.synthesize(schemas.Conversion, now.AddDate(0, 0, -1), 0, 300_000, 1_000_000)
+	before, err := l.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := l.options(2)
+	o.Memory, o.TempDir, o.TempSize = "32MB", t.TempDir(), "4MB"
+	_, err = attribute.Run(context.Background(), o)
+	if err == nil || !strings.Contains(err.Error(), "it does not fit the limits (memory 32MB, on disk 4MB)") || !strings.Contains(err.Error(), "limits.memory") {
+		t.Errorf("a run that does not fit: %v", err)
+	}
+	if after, err := l.State(); err != nil || after.Seq != before.Seq {
+		t.Errorf("commit %d follows %d; %v", after.Seq, before.Seq, err)
+	}
+	l.check(e)
+	o.Memory, o.TempSize = "200MB", "2GB"
+	if s, err := attribute.Run(context.Background(), o); err != nil || s.Conversions != 300_004 {
+		t.Errorf("with enough: %+v, %v", s, err)
 	}
 }

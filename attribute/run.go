@@ -196,8 +196,7 @@ func (r *run) ask() error {
 			return err
 		}
 	}
-	r.out.summary.Looked, err = r.count("asked_count", "the conversions")
-	return err
+	return nil
 }
 
 // dates reads a list of UTC dates.
@@ -221,7 +220,7 @@ func (r *run) dates(name string) ([]string, error) {
 // findWinners takes steps 7 and 8 for the conversions that are asked for, over
 // the files of touches that their windows reach.
 func (r *run) findWinners() error {
-	r.progress(StepTouches, 0, r.out.summary.Looked)
+	r.progress(StepTouches, 0, 0)
 	if err := r.exec("sought_asked"); err != nil {
 		return err
 	}
@@ -300,6 +299,10 @@ func (r *run) decideInOrder() error {
 		return err
 	}
 	if err := r.exec("turns"); err != nil {
+		return err
+	}
+	var err error
+	if r.out.summary.Looked, err = r.count("looked_count", "the conversions looked at"); err != nil {
 		return err
 	}
 	decide, err := r.newDecider()

@@ -110,6 +110,15 @@ func cameSince(l *lake.Lake, state *lake.State, c *cache) (files []string, whole
 	if _, head, err := l.ReadRecord(c.ReadSeq); err != nil || head != c.ReadHead {
 		return nil, false, err
 	}
+	if onlyAdded(state, c.ReadSeq) {
+		for p := range state.Files {
+			if decides(p) && lake.CommitOf(p) > c.ReadSeq {
+				files = append(files, p)
+			}
+		}
+		slices.Sort(files)
+		return files, true, nil
+	}
 	came := map[string]bool{}
 	for n := c.ReadSeq + 1; n <= state.Seq; n++ {
 		r, _, err := l.ReadRecord(n)
@@ -156,6 +165,22 @@ func cameSince(l *lake.Lake, state *lake.State, c *cache) (files []string, whole
 	slices.Sort(files)
 	return files, true, nil
 }
+
+// onlyAdded tells whether no commit after the given one can have exchanged a
+// folder of what decides: then the names of the files say which are new, and no
+// record need be read.
+func onlyAdded(state *lake.State, seq int64) bool {
+	for kind, last := range state.Latest {
+		if last.Seq > seq && !slices.Contains(addingKinds, kind) {
+			return false
+		}
+	}
+	return true
+}
+
+// addingKinds are the kinds of commits that add files to events and voids, and
+// exchange none of theirs.
+var addingKinds = []string{"ingest", CommitKind, "close", "void", "credit"}
 
 // RetentionKind is the kind of the commits that erase events, and NoteFrozen
 // their note of the UTC date before which decisions are frozen from then on.

@@ -282,6 +282,17 @@ func (l *Lake) record(s *Staging, state *State, d *Draft) (*Record, error) {
 	return r, nil
 }
 
+// CommitOf gives the number of the commit that put a committed file in its
+// place; 0 for any other path.
+func CommitOf(file string) int64 {
+	var seq int64
+	var n int
+	if _, err := fmt.Sscanf(path.Base(file), "c%d-%d.parquet", &seq, &n); err != nil {
+		return 0
+	}
+	return seq
+}
+
 // unclaimed tells by an error that a file stands already where the commit of
 // that number would put one: its record is lost, and taking the file for the
 // commit's own would leave lines out that the new record says are in.

@@ -77,3 +77,16 @@ func TestLostEmptyFilesComeBack(t *testing.T) {
 	reopen(t, l, true)
 	want(t, "voids", len(glob(t, l, "voids")), 1)
 }
+
+// Who looks for what is new since a commit goes by the names of files.
+func TestCommitOfAFile(t *testing.T) {
+	for file, want := range map[string]int64{
+		"events/type=click/date=2026-11-01/c000000000012-3.parquet": 12,
+		"events/type=click/date=1970-01-01/empty.parquet":           0,
+		"c1234567890123-0.parquet":                                  1234567890123,
+	} {
+		if got := CommitOf(file); got != want {
+			t.Errorf("%s: %d, want %d", file, got, want)
+		}
+	}
+}

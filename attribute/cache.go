@@ -168,6 +168,9 @@ func (c *cache) save(l *lake.Lake) error {
 	if err != nil {
 		return err
 	}
+	if err := l.Disk().MkdirAll(l.Path(cacheFolder), lake.DirMode); err != nil {
+		return err
+	}
 	if err := l.Disk().SyncDir(l.Path(cacheFolder)); err != nil {
 		return err
 	}

@@ -29,7 +29,6 @@ tracker 2 click line_item=382
 		return "catalog changed\nline_item 382 pixel=9012 post_click_revenue=" + figure + "\n"
 	}
 	const again = "close 2026-03-12 04:00"
-	const month = "ledger_from 2026-03-10\n"
 	for _, c := range []struct {
 		name, text string
 		refused    bool
@@ -48,9 +47,11 @@ tracker 2 click line_item=382
 		{"the largest amounts, a millionth more", crowd(21, "999999999999.999999") + booked + rate("899999999999.999999") + again, true},
 		{"30 days before", crowd(21, "10") + booked + "close 2026-04-09 04:00\n" + rate("11") + "close 2026-04-10 04:00", false},
 		{"31 days before", crowd(21, "10") + booked + "close 2026-04-10 04:00\n" + rate("11") + "close 2026-04-11 04:00", true},
-		{"nothing booked before", month + strings.Replace(crowd(21, "10"), "2026-03-10 09:00 click", "2026-03-10 11:00 click", 1) + booked +
+		{"nothing booked before", strings.Replace(crowd(21, "10"), "2026-03-10 09:00 click", "2026-03-10 11:00 click", 1) + booked +
 			"2026-03-10 09:00 click t2 user=anna tracker=2\n" + again, true},
 		{"nothing booked before but credits", crowd(0, "10") + "credit line_item=382 amount=1000000\n" + booked + strings.SplitN(crowd(21, "10"), "\n", 5)[4] + again, true},
+		{"nothing booked before, and nothing to book but entries of 0", strings.Replace(crowd(21, "0"), "2026-03-10 09:00 click", "2026-03-10 11:00 click", 1) +
+			booked + "2026-03-10 09:00 click t2 user=anna tracker=2\n" + again, true},
 		{"credits do not count", crowd(21, "10") + "credit line_item=382 amount=1000000\n" + booked + rate("12") + again, true},
 		{"voids count", crowd(21, "10") + booked + voids(21) + again, true},
 		{"20 voids", crowd(21, "10") + booked + voids(20) + again, false},

@@ -2,7 +2,6 @@ package reference
 
 import (
 	"slices"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -17,7 +16,7 @@ func ChangedCatalog(t *rapid.T, cat *schemas.Catalog) *schemas.Catalog {
 }
 
 // changedCatalog takes the instants from which something is so from instant.
-func changedCatalog(t *rapid.T, cat *schemas.Catalog, instant func(t *rapid.T, label string) time.Time) *schemas.Catalog {
+func changedCatalog(t *rapid.T, cat *schemas.Catalog, instant instants) *schemas.Catalog {
 	c := &change{cat: copyCatalog(cat), instant: instant}
 	for range rapid.IntRange(1, 3).Draw(t, "how many changes") {
 		kind := pick(t, "what changes in the catalog", "a rate", "a rate", "the settings", "settings from a time on", "a pixel's state",
@@ -30,13 +29,35 @@ func changedCatalog(t *rapid.T, cat *schemas.Catalog, instant func(t *rapid.T, l
 		n := freeID(33, c.cat.Publishers, func(p schemas.Publisher) int64 { return p.ID })
 		c.cat.Publishers = append(c.cat.Publishers, schemas.Publisher{ID: n, Name: named("Publisher", n)})
 	}
+	tidy(c.cat)
 	c.cat.Digest = digestOf(c.cat)
 	return c.cat
 }
 
+// tidy makes lists that became empty what Parse makes of them.
+func tidy(cat *schemas.Catalog) {
+	cat.LineItems, cat.Creatives, cat.Trackers, cat.Pixels = orNil(cat.LineItems), orNil(cat.Creatives), orNil(cat.Trackers), orNil(cat.Pixels)
+	for i := range cat.Pixels {
+		cat.Pixels[i].Changes = orNil(cat.Pixels[i].Changes)
+	}
+	for i := range cat.LineItems {
+		cat.LineItems[i].Pixels = orNil(cat.LineItems[i].Pixels)
+		for k := range cat.LineItems[i].Pixels {
+			cat.LineItems[i].Pixels[k].Rates = orNil(cat.LineItems[i].Pixels[k].Rates)
+		}
+	}
+}
+
+func orNil[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
+}
+
 type change struct {
 	cat     *schemas.Catalog
-	instant func(t *rapid.T, label string) time.Time
+	instant instants
 }
 
 // catalogChanges are the ways to change a catalog. Where there is nothing of
@@ -121,7 +142,7 @@ func (c *change) rate(t *rapid.T) {
 	if a == nil {
 		return
 	}
-	drawn := drawRate(t)
+	drawn := c.instant.drawRate(t)
 	switch pick(t, "rate", "another figure", "a new entry", "gone") {
 	case "another figure":
 		if r := one(t, "rate", a.Rates); r != nil {
@@ -145,7 +166,7 @@ func (c *change) settings(t *rapid.T) {
 	if p == nil {
 		return
 	}
-	drawn := drawChange(t)
+	drawn := c.instant.drawChange(t)
 	set(&p.Base, drawn.Set, drawn.To)
 }
 
@@ -177,12 +198,9 @@ func (c *change) dated(t *rapid.T) {
 	if len(p.Changes) > 0 && rapid.Bool().Draw(t, "gone") {
 		i := rapid.IntRange(0, len(p.Changes)-1).Draw(t, "which entry")
 		p.Changes = slices.Delete(p.Changes, i, i+1)
-		if len(p.Changes) == 0 {
-			p.Changes = nil
-		}
 		return
 	}
-	drawn := drawChange(t)
+	drawn := c.instant.drawChange(t)
 	drawn.From = c.instant(t, "settings from")
 	if slices.ContainsFunc(p.Changes, func(other schemas.SettingsChange) bool { return other.From.Equal(drawn.From) }) {
 		return
@@ -247,7 +265,7 @@ func (c *change) addPixel(t *rapid.T) {
 	c.cat.Pixels = append(c.cat.Pixels, p)
 	for i := range c.cat.LineItems {
 		if l := &c.cat.LineItems[i]; l.AdvertiserID == a.ID && len(l.Pixels) < schemas.MaxLineItemPixels {
-			l.Pixels = append(l.Pixels, schemas.Association{PixelID: p.ID, State: schemas.Active, Rates: []schemas.Rate{drawRate(t)}})
+			l.Pixels = append(l.Pixels, schemas.Association{PixelID: p.ID, State: schemas.Active, Rates: []schemas.Rate{c.instant.drawRate(t)}})
 		}
 	}
 }
@@ -271,7 +289,7 @@ func (c *change) associate(t *rapid.T) {
 		slices.ContainsFunc(l.Pixels, func(a schemas.Association) bool { return a.PixelID == p.ID }) {
 		return
 	}
-	l.Pixels = append(l.Pixels, schemas.Association{PixelID: p.ID, State: schemas.Active, Rates: []schemas.Rate{drawRate(t)}})
+	l.Pixels = append(l.Pixels, schemas.Association{PixelID: p.ID, State: schemas.Active, Rates: []schemas.Rate{c.instant.drawRate(t)}})
 }
 
 // removeLineItem takes a line item out with what stands on it.

@@ -34,33 +34,47 @@ type Expectation struct {
 // Examples reads every block fenced as ```attribution from a Markdown file. An
 // error names the file, the line and what is wrong there.
 func Examples(path string) ([]Example, error) {
+	return readBlocks(path, "attribution", func(b block) (Example, error) {
+		e, err := parse(b.text, path, b.line)
+		e.Name = b.heading
+		return e, err
+	})
+}
+
+// block is a fenced block of a Markdown file.
+type block struct {
+	heading string // the one above it
+	line    int    // of its first line, from 1
+	text    string
+}
+
+// readBlocks reads every block that is fenced as of a kind.
+func readBlocks[T any](path, kind string, read func(block) (T, error)) ([]T, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 
-	var examples []Example
+	var all []T
 	var heading string
-	var block *strings.Builder // nil outside a block
-	var start int
-	fenced := false // inside a block of another kind
+	var within *block // nil outside
+	fenced := false   // inside a block of another kind
 	lines := bufio.NewScanner(f)
 	for n := 1; lines.Scan(); n++ {
 		line := lines.Text()
 		switch {
-		case block != nil && line == "```":
-			e, err := parse(block.String(), path, start)
+		case within != nil && line == "```":
+			e, err := read(*within)
 			if err != nil {
 				return nil, err
 			}
-			e.Name = heading
-			examples = append(examples, e)
-			block = nil
-		case block != nil:
-			block.WriteString(line + "\n")
-		case line == "```attribution":
-			block, start = &strings.Builder{}, n+1
+			all = append(all, e)
+			within = nil
+		case within != nil:
+			within.text += line + "\n"
+		case !fenced && line == "```"+kind:
+			within = &block{heading: heading, line: n + 1}
 		case strings.HasPrefix(line, "```"):
 			fenced = !fenced
 		case !fenced && strings.HasPrefix(line, "#"):
@@ -70,10 +84,10 @@ func Examples(path string) ([]Example, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if block != nil {
-		return nil, fmt.Errorf("%s:%d: the block has no end", path, start)
+	if within != nil {
+		return nil, fmt.Errorf("%s:%d: the block has no end", path, within.line)
 	}
-	return examples, nil
+	return all, nil
 }
 
 // Check says in which way rows, as a whole and one by one, are not what the

@@ -24,23 +24,32 @@ func Parse(text string) (Example, error) { return parse(text, "example", 1) }
 
 // parse reads a block that begins at a line of a file.
 func parse(block, file string, start int) (Example, error) {
-	p := &parser{cat: &schemas.Catalog{Version: 1, MemberID: defaultMember, Currency: defaultCurrency}}
+	p := &parser{cat: emptyCatalog()}
 	p.example = Example{Line: start, Catalog: p.cat}
 	for i, line := range strings.Split(block, "\n") {
 		if err := p.statement(line); err != nil {
 			return Example{}, fmt.Errorf("%s:%d: %w", file, start+i, err)
 		}
 	}
-	for i := range p.cat.Advertisers {
-		if p.cat.Advertisers[i].Currency == "" {
-			p.cat.Advertisers[i].Currency = p.cat.Currency
+	finish(p.cat)
+	return p.example, nil
+}
+
+func emptyCatalog() *schemas.Catalog {
+	return &schemas.Catalog{Version: 1, MemberID: defaultMember, Currency: defaultCurrency}
+}
+
+// finish fills in what is known only after a catalog's last statement.
+func finish(cat *schemas.Catalog) {
+	for i := range cat.Advertisers {
+		if cat.Advertisers[i].Currency == "" {
+			cat.Advertisers[i].Currency = cat.Currency
 		}
 	}
-	for i := range p.cat.Pixels {
-		slices.SortStableFunc(p.cat.Pixels[i].Changes, func(a, b schemas.SettingsChange) int { return a.From.Compare(b.From) })
+	for i := range cat.Pixels {
+		slices.SortStableFunc(cat.Pixels[i].Changes, func(a, b schemas.SettingsChange) int { return a.From.Compare(b.From) })
 	}
-	p.cat.Digest = digestOf(p.cat)
-	return p.example, nil
+	cat.Digest = digestOf(cat)
 }
 
 type parser struct {
@@ -63,15 +72,37 @@ func (p *parser) statement(line string) error {
 		return err
 	}
 	what := w.next("statement")
+	switch {
+	case p.catalogStatement(what, w):
+	case what == "void":
+		p.example.Voids = append(p.example.Voids, w.next("conversion"))
+	case what == "expect":
+		p.expect(w)
+	default:
+		e, err := event(what, w)
+		if err != nil {
+			return err
+		}
+		p.example.Events = append(p.example.Events, e)
+	}
+	return w.done()
+}
+
+// catalogStatement reads an entry of the catalog; false when what is none. An
+// entry that stands above is changed where the statement gives a key.
+func (p *parser) catalogStatement(what string, w *words) bool {
 	switch what {
 	case "member":
 		p.cat.MemberID = w.nextID()
 		p.cat.Currency = w.textOr("currency", defaultCurrency)
 	case "advertiser":
-		p.cat.Advertisers = append(p.cat.Advertisers, advertiser(w.nextID(), w.textOr("currency", "")))
+		n := w.nextID()
+		a, _ := entryOf(&p.cat.Advertisers, func(a schemas.Advertiser) bool { return a.ID == n })
+		*a = advertiser(n, w.textOr("currency", ""))
 	case "publisher":
 		n := w.nextID()
-		p.cat.Publishers = append(p.cat.Publishers, schemas.Publisher{ID: n, Name: named("Publisher", n)})
+		b, _ := entryOf(&p.cat.Publishers, func(b schemas.Publisher) bool { return b.ID == n })
+		*b = schemas.Publisher{ID: n, Name: named("Publisher", n)}
 	case "pixel":
 		p.pixel(w)
 	case "settings":
@@ -80,32 +111,37 @@ func (p *parser) statement(line string) error {
 		p.lineItem(w)
 	case "association":
 		if l := p.lineItemOf(w); l != nil {
-			a := schemas.Association{PixelID: w.id("pixel")}
-			a.State, a.Period = w.bounds()
-			l.Pixels = append(l.Pixels, a)
+			a := associationOf(l, w.id("pixel"))
+			w.bounds(&a.State, &a.Period)
 		}
 	case "rate":
 		p.rate(w)
 	case "creative":
 		n := w.nextID()
-		p.cat.Creatives = append(p.cat.Creatives, schemas.Creative{ID: n, LineItemID: w.id("line_item"), Name: named("Creative", n)})
+		c, _ := entryOf(&p.cat.Creatives, func(c schemas.Creative) bool { return c.ID == n })
+		*c = schemas.Creative{ID: n, LineItemID: w.id("line_item"), Name: named("Creative", n)}
 	case "tracker":
-		p.cat.Trackers = append(p.cat.Trackers, schemas.Tracker{
-			ID: w.nextID(), Kind: schemas.TrackerKind(w.nextOf("kind", Impression, Click)), LineItemID: w.id("line_item"),
+		n := w.nextID()
+		t, _ := entryOf(&p.cat.Trackers, func(t schemas.Tracker) bool { return t.ID == n })
+		*t = schemas.Tracker{
+			ID: n, Kind: schemas.TrackerKind(w.nextOf("kind", Impression, Click)), LineItemID: w.id("line_item"),
 			CreativeID: w.idOr("creative", 0), PublisherID: w.idOr("publisher", 0),
-		})
-	case "void":
-		p.example.Voids = append(p.example.Voids, w.next("conversion"))
-	case "expect":
-		p.expect(w)
-	default:
-		t, err := parseTime(what + "T" + w.next("time"))
-		if err != nil {
-			return fmt.Errorf("%q is no statement and no date", what)
 		}
-		p.example.Events = append(p.example.Events, event(t, w))
+	default:
+		return false
 	}
-	return w.done()
+	return true
+}
+
+// entryOf gives the entry of a list that is meant, a new and empty one where
+// the list has none.
+func entryOf[T any](list *[]T, isMeant func(T) bool) (e *T, isNew bool) {
+	i := slices.IndexFunc(*list, isMeant)
+	if i < 0 {
+		i, isNew = len(*list), true
+		*list = append(*list, *new(T))
+	}
+	return &(*list)[i], isNew
 }
 
 func advertiser(n int64, currency string) schemas.Advertiser {
@@ -123,56 +159,62 @@ func (p *parser) advertiserOf(w *words) int64 {
 }
 
 func (p *parser) pixel(w *words) {
-	px := schemas.Pixel{ID: w.nextID(), AdvertiserID: p.advertiserOf(w), Code: w.textOr("code", "")}
-	px.Name = named("Pixel", px.ID)
-	px.State, px.Period = w.bounds()
-	given, s := w.settings()
-	px.Base = schemas.PixelSettings{
-		TriggerType:        schemas.TriggerHybrid,
-		PostViewExpireMins: schemas.DefaultViewMinutes, PostClickExpireMins: schemas.DefaultClickMinutes,
-		UniqueOrderID: true,
+	n := w.nextID()
+	px, isNew := entryOf(&p.cat.Pixels, func(x schemas.Pixel) bool { return x.ID == n })
+	if isNew {
+		*px = schemas.Pixel{ID: n, Name: named("Pixel", n), State: schemas.Active, Base: schemas.PixelSettings{
+			TriggerType:        schemas.TriggerHybrid,
+			PostViewExpireMins: schemas.DefaultViewMinutes, PostClickExpireMins: schemas.DefaultClickMinutes,
+			UniqueOrderID: true,
+		}}
 	}
-	if given.TriggerType {
-		px.Base.TriggerType = s.TriggerType
+	if isNew || w.has("advertiser") {
+		px.AdvertiserID = p.advertiserOf(w)
 	}
-	if given.PostViewExpireMins {
-		px.Base.PostViewExpireMins = s.PostViewExpireMins
-	}
-	if given.PostClickExpireMins {
-		px.Base.PostClickExpireMins = s.PostClickExpireMins
-	}
-	if given.UniqueOrderID {
-		px.Base.UniqueOrderID = s.UniqueOrderID
-	}
-	px.Base.MinMinutesPerConv = s.MinMinutesPerConv
-	p.cat.Pixels = append(p.cat.Pixels, px)
+	px.Code = w.textOr("code", px.Code)
+	w.bounds(&px.State, &px.Period)
+	keys, to := w.settings()
+	set(&px.Base, keys, to)
 }
 
 func (p *parser) settings(w *words) {
 	n := w.nextID()
-	for i := range p.cat.Pixels {
-		if p.cat.Pixels[i].ID == n {
-			change := schemas.SettingsChange{From: w.time("from")}
-			change.Set, change.To = w.settings()
-			p.cat.Pixels[i].Changes = append(p.cat.Pixels[i].Changes, change)
-			return
-		}
+	i := slices.IndexFunc(p.cat.Pixels, func(x schemas.Pixel) bool { return x.ID == n })
+	if i < 0 {
+		w.fail("no pixel %d stands above", n)
+		return
 	}
-	w.fail("no pixel %d stands above", n)
+	from := w.time("from")
+	change, _ := entryOf(&p.cat.Pixels[i].Changes, func(c schemas.SettingsChange) bool { return c.From.Equal(from) })
+	change.From = from
+	change.Set, change.To = w.settings()
 }
 
 // lineItem reads a line item; pixel=N is short for an association with a rate
 // in force from the beginning.
 func (p *parser) lineItem(w *words) {
-	l := schemas.LineItem{ID: w.nextID(), AdvertiserID: p.advertiserOf(w)}
-	l.Name = named("Line item", l.ID)
-	l.State, l.Period = w.bounds()
+	n := w.nextID()
+	l, isNew := entryOf(&p.cat.LineItems, func(l schemas.LineItem) bool { return l.ID == n })
+	if isNew {
+		*l = schemas.LineItem{ID: n, Name: named("Line item", n), State: schemas.Active}
+	}
+	if isNew || w.has("advertiser") {
+		l.AdvertiserID = p.advertiserOf(w)
+	}
+	w.bounds(&l.State, &l.Period)
 	if n := w.optionalID("pixel"); n != nil {
 		r := schemas.Rate{From: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)}
 		r.PostClickRevenue, r.PostViewRevenue = w.money("post_click_revenue"), w.money("post_view_revenue")
-		l.Pixels = []schemas.Association{{PixelID: *n, State: schemas.Active, Rates: []schemas.Rate{r}}}
+		associationOf(l, *n).Rates = []schemas.Rate{r}
 	}
-	p.cat.LineItems = append(p.cat.LineItems, l)
+}
+
+func associationOf(l *schemas.LineItem, pixelID int64) *schemas.Association {
+	a, isNew := entryOf(&l.Pixels, func(a schemas.Association) bool { return a.PixelID == pixelID })
+	if isNew {
+		*a = schemas.Association{PixelID: pixelID, State: schemas.Active}
+	}
+	return a
 }
 
 func (p *parser) lineItemOf(w *words) *schemas.LineItem {
@@ -194,14 +236,20 @@ func (p *parser) rate(w *words) {
 	}
 	for i := range l.Pixels {
 		if l.Pixels[i].PixelID == pixelID {
-			l.Pixels[i].Rates = append(l.Pixels[i].Rates, r)
+			rate, _ := entryOf(&l.Pixels[i].Rates, func(other schemas.Rate) bool { return other.From.Equal(r.From) })
+			*rate = r
 			return
 		}
 	}
 	w.fail("no association of line_item %d with pixel %d stands above", l.ID, pixelID)
 }
 
-func event(t time.Time, w *words) Event {
+// event reads a line that begins with a date.
+func event(date string, w *words) (Event, error) {
+	t, err := parseTime(date + "T" + w.next("time"))
+	if err != nil {
+		return Event{}, fmt.Errorf("%q is no statement and no date", date)
+	}
 	e := Event{
 		Type: w.nextOf("type", Impression, Click, Conversion), EventID: w.next("event id"), EventTime: t,
 		UserID: w.text("user"), Consent: w.textOr("consent", "unknown"), InvalidReason: w.text("invalid"),
@@ -216,14 +264,14 @@ func event(t time.Time, w *words) Event {
 	}
 	if e.Type != Conversion {
 		e.Token, e.TrackerID = w.text("token"), w.optionalID("tracker")
-		return e
+		return e, nil
 	}
 	e.PixelID, e.PixelCode, e.MemberID = w.optionalID("pixel"), w.text("code"), w.optionalID("member")
 	e.OrderID, e.Other, e.SSPData = w.text("order"), w.text("other"), w.text("sspdata")
 	e.ValueText = w.text("value")
 	e.Value = valueOf(e.ValueText)
 	e.ServerSide = w.bool("server_side", false)
-	return e
+	return e, nil
 }
 
 func (p *parser) expect(w *words) {

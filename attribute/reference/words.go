@@ -104,6 +104,11 @@ func (w *words) text(key string) *string {
 	return &s
 }
 
+func (w *words) has(key string) bool {
+	_, given := w.keyed[key]
+	return given
+}
+
 func (w *words) textOr(key, otherwise string) string {
 	if s := w.text(key); s != nil {
 		return *s
@@ -174,10 +179,19 @@ func (w *words) time(key string) time.Time {
 	return *t
 }
 
-func (w *words) bounds() (schemas.State, schemas.Period) {
-	state := w.textOr("state", string(schemas.Active))
-	w.among("state", state, []string{string(schemas.Active), string(schemas.Inactive)})
-	return schemas.State(state), schemas.Period{From: w.optionalTime("active_from"), Until: w.optionalTime("active_until")}
+// bounds reads what is given of a state and a period; none is no bound.
+func (w *words) bounds(state *schemas.State, p *schemas.Period) {
+	given := w.textOr("state", string(*state))
+	w.among("state", given, []string{string(schemas.Active), string(schemas.Inactive)})
+	*state = schemas.State(given)
+	for key, bound := range map[string]**time.Time{"active_from": &p.From, "active_until": &p.Until} {
+		if w.keyed[key] == "none" {
+			delete(w.keyed, key)
+			*bound = nil
+		} else if t := w.optionalTime(key); t != nil {
+			*bound = t
+		}
+	}
 }
 
 // settings takes out the settings that a statement gives, and says which.
@@ -194,7 +208,7 @@ func (w *words) settings() (given schemas.SettingsKeys, s schemas.PixelSettings)
 			s.MinMinutesPerConv = new(w.minutes("min_minutes_per_conv", *n, schemas.MaxRepeatMinutes))
 		}
 	}
-	if _, ok := w.keyed["unique_order_id"]; ok {
+	if w.has("unique_order_id") {
 		given.UniqueOrderID, s.UniqueOrderID = true, w.bool("unique_order_id", true)
 	}
 	return given, s

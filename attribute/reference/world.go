@@ -18,8 +18,8 @@ import (
 // Every choice is an index into a short table whose first entry is the plain
 // case, so that a failing world shrinks to a readable one: print it with Format.
 func World(t *rapid.T) (*schemas.Catalog, []Event, []string) {
-	cat := drawCatalog(t)
-	w := &world{cat: cat}
+	cat := drawCatalog(t, minute)
+	w := &world{cat: cat, instant: minute}
 	conversions := rapid.SliceOfN(rapid.Custom(w.drawConversion), 1, 14).Draw(t, "conversions")
 	events := slices.Clone(conversions)
 	for _, c := range conversions {
@@ -64,6 +64,10 @@ func oneIn(t *rapid.T, n int, label string) bool {
 	return rapid.IntRange(0, n-1).Draw(t, label) == n/2
 }
 
+// instants draws the moments that matter: of conversions, and of what is so in
+// the catalog from a time on.
+type instants func(t *rapid.T, label string) time.Time
+
 // minute draws an instant in the minutes where everything happens, sometimes a
 // microsecond beside the full minute.
 func minute(t *rapid.T, label string) time.Time {
@@ -82,12 +86,12 @@ func drawState(t *rapid.T) schemas.State {
 	return schemas.Active
 }
 
-func drawPeriod(t *rapid.T) schemas.Period {
+func drawPeriod(t *rapid.T, at instants) schemas.Period {
 	var p schemas.Period
 	if !oneIn(t, 10, "bounded") {
 		return p
 	}
-	from, until := minute(t, "active from"), minute(t, "active until")
+	from, until := at(t, "active from"), at(t, "active until")
 	switch pick(t, "bounds", "until", "from", "both") {
 	case "until":
 		p.Until = &until
@@ -101,7 +105,7 @@ func drawPeriod(t *rapid.T) schemas.Period {
 	return p
 }
 
-func drawCatalog(t *rapid.T) *schemas.Catalog {
+func drawCatalog(t *rapid.T, at instants) *schemas.Catalog {
 	cat := &schemas.Catalog{
 		Version:    1,
 		MemberID:   memberID,
@@ -113,7 +117,7 @@ func drawCatalog(t *rapid.T) *schemas.Catalog {
 		cat.Advertisers = append(cat.Advertisers, schemas.Advertiser{ID: 8, Name: "Advertiser 8", Currency: "EUR"})
 	}
 	cat.Pixels = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) schemas.Pixel {
-		return drawPixel(t, cat)
+		return drawPixel(t, cat, at)
 	}), 1, 3).Draw(t, "pixels")
 	for i := range cat.Pixels {
 		cat.Pixels[i].ID = []int64{9012, 31, hugeID}[i]
@@ -123,7 +127,7 @@ func drawCatalog(t *rapid.T) *schemas.Catalog {
 		}
 	}
 	cat.LineItems = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) schemas.LineItem {
-		return drawLineItem(t, cat)
+		return drawLineItem(t, cat, at)
 	}), 1, 4).Draw(t, "line items")
 	for i := range cat.LineItems {
 		cat.LineItems[i].ID = []int64{382, 31, 9012, hugeID + 2}[i]
@@ -141,15 +145,15 @@ func drawCatalog(t *rapid.T) *schemas.Catalog {
 	return cat
 }
 
-func drawPixel(t *rapid.T, cat *schemas.Catalog) schemas.Pixel {
+func drawPixel(t *rapid.T, cat *schemas.Catalog, at instants) schemas.Pixel {
 	p := schemas.Pixel{
 		AdvertiserID: drawAdvertiser(t, cat),
 		Code:         pick(t, "code", "coded", "coded", ""),
 		State:        drawState(t),
-		Period:       drawPeriod(t),
+		Period:       drawPeriod(t, at),
 		Base:         drawSettings(t),
 	}
-	changes := rapid.SliceOfNDistinct(rapid.Custom(drawChange), 0, 3, func(c schemas.SettingsChange) time.Time { return c.From }).Draw(t, "changes")
+	changes := rapid.SliceOfNDistinct(rapid.Custom(at.drawChange), 0, 3, func(c schemas.SettingsChange) time.Time { return c.From }).Draw(t, "changes")
 	slices.SortFunc(changes, func(a, b schemas.SettingsChange) int { return a.From.Compare(b.From) })
 	if len(changes) > 0 {
 		p.Changes = changes
@@ -171,8 +175,8 @@ func drawSettings(t *rapid.T) schemas.PixelSettings {
 	}
 }
 
-func drawChange(t *rapid.T) schemas.SettingsChange {
-	c := schemas.SettingsChange{From: minute(t, "change from")}
+func (at instants) drawChange(t *rapid.T) schemas.SettingsChange {
+	c := schemas.SettingsChange{From: at(t, "change from")}
 	drawn := drawSettings(t)
 	switch pick(t, "what changes", "trigger", "view", "click", "repeats", "orders", "all") {
 	case "trigger":
@@ -191,29 +195,29 @@ func drawChange(t *rapid.T) schemas.SettingsChange {
 	return c
 }
 
-func drawLineItem(t *rapid.T, cat *schemas.Catalog) schemas.LineItem {
+func drawLineItem(t *rapid.T, cat *schemas.Catalog, at instants) schemas.LineItem {
 	l := schemas.LineItem{
 		// A pixel's advertiser, so that a pixel without a line item is rare.
 		AdvertiserID: cat.Pixels[rapid.IntRange(0, len(cat.Pixels)-1).Draw(t, "for pixel")].AdvertiserID,
 		State:        drawState(t),
-		Period:       drawPeriod(t),
+		Period:       drawPeriod(t, at),
 	}
 	for _, p := range cat.Pixels {
 		if p.AdvertiserID != l.AdvertiserID || oneIn(t, 10, "not attached") {
 			continue
 		}
-		a := schemas.Association{PixelID: p.ID, State: drawState(t), Period: drawPeriod(t)}
-		rates := rapid.SliceOfNDistinct(rapid.Custom(drawRate), 0, 3, func(r schemas.Rate) time.Time { return r.From }).Draw(t, "rates")
+		a := schemas.Association{PixelID: p.ID, State: drawState(t), Period: drawPeriod(t, at)}
+		rates := rapid.SliceOfNDistinct(rapid.Custom(at.drawRate), 0, 3, func(r schemas.Rate) time.Time { return r.From }).Draw(t, "rates")
 		a.Rates = append(a.Rates, rates...)
 		l.Pixels = append(l.Pixels, a)
 	}
 	return l
 }
 
-func drawRate(t *rapid.T) schemas.Rate {
+func (at instants) drawRate(t *rapid.T) schemas.Rate {
 	r := schemas.Rate{From: beginning.AddDate(0, -6, 0)}
 	if rapid.Bool().Draw(t, "rate changes") {
-		r.From = minute(t, "rate from")
+		r.From = at(t, "rate from")
 	}
 	figure := func(label string) *schemas.Money {
 		return pick(t, label, new(schemas.Money(12_500_000)), new(schemas.Money(2_000_000)), new(schemas.Money(0)),

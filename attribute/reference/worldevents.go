@@ -11,8 +11,9 @@ import (
 
 // world is what the events of a world are drawn from.
 type world struct {
-	cat   *schemas.Catalog
-	drawn []Event // all so far, to repeat one
+	cat     *schemas.Catalog
+	instant instants
+	drawn   []Event // all so far, to repeat one
 }
 
 // eventID gives a new id. Its letters differ in case and length in bytes, so
@@ -42,7 +43,7 @@ func (w *world) again(t *rapid.T, types ...string) (Event, bool) {
 func (w *world) drawConversion(t *rapid.T) Event {
 	e, repeated := w.again(t, Conversion)
 	if repeated {
-		e = changeConversion(t, e)
+		e = w.changeConversion(t, e)
 	} else {
 		e = w.newConversion(t)
 	}
@@ -54,7 +55,7 @@ func (w *world) newConversion(t *rapid.T) Event {
 	e := Event{
 		Type:         Conversion,
 		EventID:      w.eventID(t, "c", "c", "C", "é"),
-		EventTime:    minute(t, "conversion"),
+		EventTime:    w.instant(t, "conversion"),
 		UserID:       drawUser(t),
 		OrderID:      drawOrder(t),
 		Other:        drawOther(t),
@@ -115,13 +116,13 @@ func (w *world) drawPixelOf(t *rapid.T, e *Event) {
 
 // changeConversion gives another line with the id of e, changed in one column
 // or in none, and sometimes also in the column that decides last.
-func changeConversion(t *rapid.T, e Event) Event {
+func (w *world) changeConversion(t *rapid.T, e Event) Event {
 	if rapid.Bool().Draw(t, "also another other") {
 		e.Other = drawOther(t)
 	}
 	switch pick(t, "another line differs in", "nothing", "time", "offset", "order", "user", "value", "pixel", "code", "sspdata", "offset", "other", "time and validity", "sspdata", "code") {
 	case "time":
-		e.EventTime = minute(t, "conversion")
+		e.EventTime = w.instant(t, "conversion")
 	case "offset":
 		e.SourceOffset = drawOffset(t)
 	case "order":
@@ -141,7 +142,7 @@ func changeConversion(t *rapid.T, e Event) Event {
 	case "other":
 		e.Other = drawOther(t)
 	case "time and validity":
-		e.EventTime = minute(t, "conversion")
+		e.EventTime = w.instant(t, "conversion")
 		e.InvalidReason = nil
 	}
 	return e

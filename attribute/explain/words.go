@@ -8,8 +8,21 @@ import (
 	"unicode"
 )
 
-// utc writes a time as people read it, to the microsecond where it has one.
-func utc(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.999999 UTC") }
+// utc writes a time as people read it.
+func utc(t time.Time) string { return clock(t.UTC()) + " UTC" }
+
+// clock writes a time as its zone's clocks show it, as exactly as it is given:
+// to the second, the millisecond or the microsecond.
+func clock(t time.Time) string {
+	layout := "2006-01-02 15:04:05.000000"
+	switch {
+	case t.Nanosecond() == 0:
+		layout = time.DateTime
+	case t.Nanosecond()%int(time.Millisecond) == 0:
+		layout = "2006-01-02 15:04:05.000"
+	}
+	return t.Format(layout)
+}
 
 // span writes a length of time exactly, in the units that people count in:
 // 1 d 2 h 5 min 0.25 s.

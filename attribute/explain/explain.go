@@ -69,7 +69,7 @@ func explain(r *reader, id string, o Options) (*Explanation, error) {
 	for _, l := range lines[1:] {
 		x.OtherLines = append(x.OtherLines, OtherLine{l, whyNot(c, &l)})
 	}
-	if x.Live, err = r.live(c); err != nil {
+	if x.Live, err = r.live(id, c.EventTime, c.EventTime); err != nil {
 		return nil, err
 	}
 	if x.Void, err = r.void(id); err != nil {

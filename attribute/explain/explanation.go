@@ -22,7 +22,7 @@ type Explanation struct {
 	Look
 	// Pending says that Live is not what the next attribution will give, and why;
 	// Next is what it will give.
-	Pending string `json:"pending,omitempty"`
+	Pending string `json:"pending"`
 	Next    *Row   `json:"next"`
 
 	Void   *Void   `json:"void"`
@@ -254,11 +254,15 @@ type NotFoundError struct {
 	At   string // FILE:OFFSET
 	// Orders are conversions that have the id as their order id.
 	Orders []string
+	// Erased is the decision on the conversion, where its events were erased.
+	Erased *Row
 }
 
 func (e *NotFoundError) Error() string {
 	what := fmt.Sprintf("no conversion has the id %q", e.ID)
 	switch {
+	case e.Erased != nil:
+		return fmt.Sprintf("the events of conversion %s were erased; its decision stands: %s", e.ID, e.Erased.verdict(&Explanation{}))
 	case e.Type != "":
 		return fmt.Sprintf("%s: it is %s of %s, %s; allowed: the event_id of a conversion", what, article(e.Type), utc(e.Time), e.At)
 	case len(e.Orders) > 0:

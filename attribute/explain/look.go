@@ -248,10 +248,14 @@ func (l *looker) candidates() (n int) {
 }
 
 func (l *looker) qualified() string {
-	if all := len(l.Touches); all > 1 {
-		return fmt.Sprintf("%d of %d touches qualify", l.candidates(), all)
+	n, all := l.candidates(), len(l.Touches)
+	switch {
+	case all == 1:
+		return "the one touch qualifies"
+	case n == 1:
+		return fmt.Sprintf("1 of %d touches qualifies", all)
 	}
-	return "the one touch qualifies"
+	return fmt.Sprintf("%d of %d touches qualify", n, all)
 }
 
 func (l *looker) noTouch(expired bool) string {

@@ -211,10 +211,11 @@ func (r *reader) touches(of []Line) (map[string][]Touch, error) {
 	return out, err
 }
 
-// live gives the conversion's row in the attributions; nil where it has none.
-func (r *reader) live(c *Line) (*Row, error) {
+// live gives the row of the conversion of an id in the attributions of a
+// stretch of time; nil where there is none.
+func (r *reader) live(id string, from, to time.Time) (*Row, error) {
 	var out *Row
-	err := r.each("the attributions", liveSQL, []any{r.attributions(c.EventTime, c.EventTime), c.EventID}, func(rows *sql.Rows) error {
+	err := r.each("the attributions", liveSQL, []any{r.attributions(from, to), id}, func(rows *sql.Rows) error {
 		var w Row
 		err := rows.Scan(&w.ConversionID, &w.ConversionTime, &w.PixelID, &w.AdvertiserID, &w.UserID, &w.OrderID, &w.Value, &w.Other,
 			&w.ServerSide, &w.Outcome, &w.Reason, &w.ConversionType, &w.TouchID, &w.TouchTime, &w.TrackerID, &w.LineItemID,
@@ -259,7 +260,14 @@ func (r *reader) ledger(c *Line) ([]Entry, error) {
 // notFound says what an id is that no conversion has.
 func (r *reader) notFound(id string) error {
 	none := &NotFoundError{ID: id}
-	err := r.each("the orders", ordersSQL, []any{r.attributions(ever, forever), id}, func(rows *sql.Rows) error {
+	var err error
+	if none.Erased, err = r.live(id, ever, forever); err != nil {
+		return err
+	}
+	if none.Erased != nil {
+		return none
+	}
+	err = r.each("the orders", ordersSQL, []any{r.attributions(ever, forever), id}, func(rows *sql.Rows) error {
 		var conversion string
 		err := rows.Scan(&conversion)
 		none.Orders = append(none.Orders, conversion)

@@ -55,14 +55,6 @@ func minutes(n int64) string {
 	return text
 }
 
-// count writes a number of things.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
-}
-
 // list writes the first of several ids.
 func list(ids []string) string {
 	const most = 5

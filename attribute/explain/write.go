@@ -45,6 +45,9 @@ func (p *printer) table(fill func(add func(cells ...string))) {
 		for i, c := range cells {
 			cells[i] = shown(c)
 		}
+		for len(cells) > 1 && cells[len(cells)-1] == "" {
+			cells = cells[:len(cells)-1]
+		}
 		fmt.Fprintln(t, "  "+strings.Join(cells, "\t"))
 	})
 	_ = t.Flush() // what can fail is the writer below, which keeps its error
@@ -156,6 +159,9 @@ func (p *printer) decision(x *Explanation) {
 		} else {
 			add(x.Live.verdict(x))
 		}
+		if last := x.Steps[len(x.Steps)-1]; !last.Passed && x.Pending == "" {
+			add(last.Said)
+		}
 		if x.Pending != "" {
 			add("pending: " + x.Pending + ";")
 			add("the next `pixledger attribute` decides: " + x.Next.verdict(x))
@@ -220,7 +226,7 @@ func (p *printer) earlier(x *Explanation) {
 
 func (p *printer) touches(x *Explanation, all bool) {
 	touches := x.Touches
-	fmt.Fprintf(p.w, "\nTouches, the nearest first: %d\n", len(touches))
+	fmt.Fprintf(p.w, "\nTouches, the winner and then the nearest first: %d\n", len(touches))
 	switch {
 	case x.Conversion.UserID == nil && text(x.Conversion.SSPData) == "":
 		fmt.Fprintln(p.w, "  with neither a user id nor sspdata there is nothing to find any by")
@@ -302,11 +308,15 @@ func figureText(m *schemas.Money) string {
 
 func (p *printer) ledger(x *Explanation) {
 	if len(x.Ledger) == 0 {
-		fmt.Fprintf(p.w, "\nLedger\n  not booked yet\n")
+		why := "not booked yet"
+		if x.Decision.Outcome != attributed {
+			why = "nothing is booked"
+		}
+		fmt.Fprintf(p.w, "\nLedger\n  %s\n", why)
 		return
 	}
 	p.section("Ledger", func(add func(...string)) {
-		add("booked", "kind", "      amount", "entry", "")
+		add("booked", "kind", "      amount", "entry")
 		for _, e := range x.Ledger {
 			why := text(e.Reason)
 			if e.Reverses != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -33,8 +35,14 @@ decompressed content; entries of the catalog as FILE:LINE:COLUMN.`,
 			if err != nil {
 				return err
 			}
+			// Positions must be those of the catalog that is in force: while its file
+			// has mistakes, it is the one kept in the lake.
+			file := s.cfg.Catalog
+			if content, err := os.ReadFile(file); err != nil || !bytes.Equal(content, s.catalog.Content()) {
+				file = l.CatalogFile(s.catalog.Digest)
+			}
 			x, err := explain.Explain(c.Context(), args[0], explain.Options{
-				Lake: l, Catalog: s.catalog, CatalogFile: s.cfg.Catalog,
+				Lake: l, Catalog: s.catalog, CatalogFile: file,
 				DB: lakedb.Options{
 					Memory: byteSize(s.cfg.Limits.Memory), Threads: s.cfg.Limits.Threads,
 					TempDir: s.cfg.tempDir(), TempSize: byteSize(s.cfg.Limits.TempSize), Now: a.now(),

@@ -33,6 +33,9 @@ type Options struct {
 	Catalog     *schemas.Catalog // the one configured
 	CatalogFile string           // what positions in it call it
 	DB          lakedb.Options
+
+	// Progress is told, if not nil, of everything that is read.
+	Progress func(what string)
 }
 
 // Explain explains the conversion of an id. It gives a *NotFoundError where no
@@ -43,7 +46,7 @@ func Explain(ctx context.Context, id string, o Options) (*Explanation, error) {
 		if err != nil {
 			return nil, err
 		}
-		x, err := explain(&reader{ctx, db}, id, o)
+		x, err := explain(&reader{ctx, db, o.Progress}, id, o)
 		err = errors.Join(err, db.Close())
 		if err == nil {
 			return x, nil

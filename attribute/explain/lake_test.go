@@ -242,7 +242,7 @@ func (l *testLake) open() *reader {
 	if err != nil {
 		l.t.Fatalf("%v", err)
 	}
-	return &reader{context.Background(), db}
+	return &reader{ctx: context.Background(), db: db}
 }
 
 func (l *testLake) options() Options {

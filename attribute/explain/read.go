@@ -55,8 +55,9 @@ var ordersSQL string
 // reader reads what concerns one conversion from one state of a lake, and of
 // the files only those that can hold it.
 type reader struct {
-	ctx context.Context
-	db  *lakedb.DB
+	ctx      context.Context
+	db       *lakedb.DB
+	progress func(what string) // nil: nobody asks
 }
 
 // The ends of time, for what is unbounded.
@@ -115,6 +116,9 @@ func (r *reader) at(sourceID string, offset int64) string {
 func (r *reader) each(what, query string, args []any, scan func(*sql.Rows) error) (err error) {
 	if files, _ := args[0].([]any); len(files) == 0 {
 		return nil
+	}
+	if r.progress != nil {
+		r.progress(what)
 	}
 	rows, err := r.db.QueryContext(r.ctx, query, args...)
 	if err != nil {

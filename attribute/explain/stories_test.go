@@ -94,6 +94,9 @@ void c1
 	l.publish(func(add func(schemas.Dataset, string, int, row)) {
 		booked := []map[string]any{entry("e1", "booking", 12_500_000, nil), other}
 		add(schemas.Ledger, lake.DateFolder(schemas.Ledger, "2026-03-10"), 2, func(i int) map[string]any { return booked[i] })
+	})
+	told(t, "booked", l.now("c1"), "UTC", false)
+	l.publish(func(add func(schemas.Dataset, string, int, row)) {
 		back := entry("e2", "adjustment", -12_500_000, map[string]any{"reason": "voided", "reverses": "e1"})
 		add(schemas.Ledger, lake.DateFolder(schemas.Ledger, "2026-04-02"), 1, func(int) map[string]any { return back })
 	})

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -324,7 +325,40 @@ func (p *printer) ledger(x *Explanation) {
 			}
 			add(e.Booked, e.Kind, fmt.Sprintf("%12s %s", e.Amount.Short(), e.Currency), e.EntryID, why)
 		}
+		for _, sum := range x.booked() {
+			add("", "sum", fmt.Sprintf("%12s %s", sum.Amount.Short(), sum.Currency))
+		}
 	})
+	if !x.settled() {
+		fmt.Fprintln(p.w, "  pending: this is not what the decision earns; the next `pixledger close` books the difference, inside adjust_days")
+	}
+}
+
+// booked gives the sums of a conversion's entries by currency.
+func (x *Explanation) booked() []Entry {
+	var sums []Entry
+	for _, e := range x.Ledger {
+		i := slices.IndexFunc(sums, func(s Entry) bool { return s.Currency == e.Currency })
+		if i < 0 {
+			i, sums = len(sums), append(sums, Entry{Currency: e.Currency})
+		}
+		sums[i].Amount += e.Amount
+	}
+	return sums
+}
+
+// settled tells whether the entries add up to what the decision earns.
+func (x *Explanation) settled() bool {
+	left := x.Decision.BookedRevenue
+	for _, s := range x.booked() {
+		switch {
+		case s.Currency == text(x.Decision.Currency):
+			left -= s.Amount
+		case s.Amount != 0:
+			return false
+		}
+	}
+	return left == 0
 }
 
 func (p *printer) catalog(x *Explanation) {

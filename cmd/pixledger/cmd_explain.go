@@ -41,13 +41,16 @@ decompressed content; entries of the catalog as FILE:LINE:COLUMN.`,
 			if content, err := os.ReadFile(file); err != nil || !bytes.Equal(content, s.catalog.Content()) {
 				file = l.CatalogFile(s.catalog.Digest)
 			}
+			bar := a.newProgress("explaining:", rowProgress)
 			x, err := explain.Explain(c.Context(), args[0], explain.Options{
 				Lake: l, Catalog: s.catalog, CatalogFile: file,
 				DB: lakedb.Options{
 					Memory: byteSize(s.cfg.Limits.Memory), Threads: s.cfg.Limits.Threads,
 					TempDir: s.cfg.tempDir(), TempSize: byteSize(s.cfg.Limits.TempSize), Now: a.now(),
 				},
+				Progress: func(what string) { bar.set("reading "+what, 0, 0) },
 			})
+			bar.done()
 			if err != nil {
 				return err
 			}
@@ -62,6 +65,6 @@ decompressed content; entries of the catalog as FILE:LINE:COLUMN.`,
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object, with all touches")
 	c.Flags().BoolVar(&all, "all", false, "print all touches, not the first 20 alone")
 	c.Flags().StringVarP(&out, "output", "o", "", "write to a file, in one step")
-	c.Flags().StringVar(&catalog, "catalog", "", "explain by this catalog instead of the configured one")
+	c.Flags().StringVar(&catalog, "catalog", "", "compare with what this catalog would decide, instead of the configured one")
 	return c
 }

@@ -10,7 +10,7 @@ WITH sought AS (
         unnest($4::VARCHAR[]) AS user_id,
         unnest($5::VARCHAR[]) AS token
 ),
-touches AS (
+touches AS NOT MATERIALIZED (
     SELECT
         type AS kind,
         event_id,
@@ -26,7 +26,8 @@ touches AS (
     FROM read_parquet($1::VARCHAR[], hive_partitioning = true, hive_types = {'type': VARCHAR, 'date': DATE})
 ),
 -- Three joins, each on a column as it stands in the files, so that DuckDB can
--- leave out what can't match. No touch is in two of them.
+-- leave out what can't match. No touch is in two of them. Written down once for
+-- all three, the touches would be every touch of 90 days, in memory.
 met AS (
     SELECT s.conversion_id, s.conversion_time, t.*
     FROM touches AS t

@@ -34,6 +34,19 @@ func (a Attachment) Counts(t time.Time) bool {
 	return a.LineItem.Period.Counts(a.LineItem.State, t) && a.Association.Period.Counts(a.Association.State, t)
 }
 
+// NotCounting says why line item or association does not count at t; empty
+// when both do.
+func (a Attachment) NotCounting(t time.Time) string {
+	item := "line item " + fmt.Sprint(a.LineItem.ID)
+	if why := notCounting(item, a.LineItem.State, a.LineItem.Period, t); why != "" {
+		return why
+	}
+	return notCounting("the association with "+item, a.Association.State, a.Association.Period, t)
+}
+
+// NotCounting says why the pixel itself does not count at t; empty when it does.
+func (p *Pixel) NotCounting(t time.Time) string { return notCounting("the pixel", p.State, p.Period, t) }
+
 func (c *Catalog) buildIndex() {
 	c.index = &catalogIndex{
 		advertisers:     byID(c.Advertisers, func(a *Advertiser) int64 { return a.ID }),
@@ -138,7 +151,7 @@ const (
 // PixelStatusAt tells whether a pixel is Active or Paused at t, and why, in a
 // few words.
 func (c *Catalog) PixelStatusAt(p *Pixel, t time.Time) (PixelStatus, string) {
-	if why := notCounting("the pixel", p.State, p.Period, t); why != "" {
+	if why := p.NotCounting(t); why != "" {
 		return PixelPaused, why
 	}
 	attached := c.Attachments(p.ID)
@@ -147,11 +160,7 @@ func (c *Catalog) PixelStatusAt(p *Pixel, t time.Time) (PixelStatus, string) {
 	}
 	var counting, not []string
 	for _, a := range attached {
-		why := notCounting("line item "+fmt.Sprint(a.LineItem.ID), a.LineItem.State, a.LineItem.Period, t)
-		if why == "" {
-			why = notCounting("the association with line item "+fmt.Sprint(a.LineItem.ID), a.Association.State, a.Association.Period, t)
-		}
-		if why == "" {
+		if why := a.NotCounting(t); why == "" {
 			counting = append(counting, fmt.Sprint(a.LineItem.ID))
 		} else {
 			not = append(not, why)

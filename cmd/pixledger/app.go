@@ -82,7 +82,7 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 		{groupStart, a.demoCommand()}, {groupStart, a.initCommand()}, {groupStart, a.catalogCommand()},
 		{groupStart, a.edgeCommand()}, {groupStart, a.genCommand()},
 		{groupWork, a.runCommand()}, {groupWork, a.ingestCommand()}, {groupWork, a.attributeCommand()},
-		{groupAnswer, a.reportCommand()}, {groupAnswer, a.queryCommand()},
+		{groupAnswer, a.reportCommand()}, {groupAnswer, a.explainCommand()}, {groupAnswer, a.queryCommand()},
 		{groupCare, a.statusCommand()}, {groupCare, a.doctorCommand()}, {groupCare, a.verifyCommand()},
 	} {
 		c.cmd.GroupID = c.group

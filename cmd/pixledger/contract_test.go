@@ -161,8 +161,8 @@ func describe(t *testing.T, db *sql.DB, view string) map[string]string {
 var flagsOf = map[string]string{
 	"":     "config now wait help",
 	"init": "", "run": "", "ingest": "format source", "attribute": "", "verify": "since", "demo": "", "gen": "",
-	"report": "range from to interval by filter time-zone format output list describe",
-	"query":  "format output", "status": "json", "doctor": "json", "catalog check": "", "edge nginx": "",
+	"report":  "range from to interval by filter time-zone format output list describe",
+	"explain": "json all output", "query": "format output", "status": "json", "doctor": "json", "catalog check": "", "edge nginx": "",
 }
 
 func TestContractCommandsAndFlags(t *testing.T) {

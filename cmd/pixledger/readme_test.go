@@ -19,7 +19,7 @@ import (
 	samplelogs "pixledger/sample-logs"
 )
 
-var updateReadme = flag.Bool("update-readme", false, "write what the demo prints into README.md")
+var updateReadme = flag.Bool("update-readme", false, "write what the program prints into README.md and docs")
 
 // repository is the folder that README.md stands in.
 const repository = "../.."
@@ -78,24 +78,42 @@ func TestReadme(t *testing.T) {
 
 // The demo's output in the README is what the demo prints.
 func TestReadmeShowsTheDemo(t *testing.T) {
-	path := filepath.Join(repository, "README.md")
-	readme := readText(t, path)
-	const begin, end = "<!-- demo -->\n```\n", "```\n"
-	before, rest, ok := strings.Cut(readme, begin)
+	showsWhatIsPrinted(t, "README.md", "demo", program{t: t, dir: t.TempDir()}.run("demo"))
+}
+
+// The explanation in docs/attribution.md is one of the sample logs, in a folder
+// with a better name.
+func TestDocsShowAnExplanation(t *testing.T) {
+	dir := t.TempDir()
+	p := program{t: t, dir: dir}
+	p.run("demo", "--keep", "try")
+	p.dir = filepath.Join(dir, "try")
+	const command = "explain b3084aab67e4f79cfdbbf0ee90f21158"
+	printed := p.run(strings.Fields(command)...)
+	showsWhatIsPrinted(t, "docs/attribution.md", "explain", "$ pixledger "+command+"\n"+strings.ReplaceAll(printed, p.dir, "/srv/try"))
+}
+
+// showsWhatIsPrinted compares what was printed with the block of a document that
+// stands behind a comment of that name.
+func showsWhatIsPrinted(t *testing.T, document, name, printed string) {
+	t.Helper()
+	path := filepath.Join(repository, document)
+	text := readText(t, path)
+	begin, end := "<!-- "+name+" -->\n```\n", "```\n"
+	before, rest, ok := strings.Cut(text, begin)
 	if !ok {
-		t.Fatalf("README.md has no block that begins with %q", begin)
+		t.Fatalf("%s has no block that begins with %q", document, begin)
 	}
 	i := strings.Index("\n"+rest, "\n"+end)
 	if i < 0 {
-		t.Fatal("the block of the demo has no end")
+		t.Fatalf("%s: the block has no end", document)
 	}
 	shown, after := rest[:i], rest[i:]
-	printed := program{t: t, dir: t.TempDir()}.run("demo")
 	if shown == printed {
 		return
 	}
 	if !*updateReadme {
-		t.Fatalf("the demo does not print what README.md shows (go test -run TestReadmeShowsTheDemo -update-readme mends it)\nREADME.md:\n%s\nthe demo:\n%s", shown, printed)
+		t.Fatalf("%s does not show what is printed (go test -run %s -update-readme mends it)\nshown:\n%s\nprinted:\n%s", document, t.Name(), shown, printed)
 	}
 	if err := os.WriteFile(path, []byte(before+begin+printed+after), 0o644); err != nil {
 		t.Fatal(err)

@@ -48,8 +48,7 @@ type mark struct {
 	forgone  bool      // nobody will miss it
 }
 
-// holder is the file that was seen to hold a mark's content. A plain file that
-// grows is the same one.
+// holder is the file that was seen to hold a mark's content, as it was then.
 type holder struct {
 	key         inodeKey
 	size, mtime int64
@@ -189,7 +188,7 @@ func (mk *mark) notePacked(ctx context.Context, f *os.File, fi os.FileInfo, how 
 		return errors.Unwrap(err) // the path is said by the caller
 	}
 	defer o.closeStream()
-	if o.who.standing == earlierState {
+	if o.who.standing == earlierState || len(o.head) == 0 {
 		return nil
 	}
 	in, last, err := o.from(o.who.position())
@@ -280,7 +279,7 @@ func (l *looking) at(ctx context.Context, mk *mark) (bool, error) {
 	if mk.gone.IsZero() {
 		mk.gone = time.Now()
 	}
-	if l.mayBeCommitted(mk) { // before it went
+	if l.mayBeCommitted(mk, mk.head) { // before it went
 		return true, nil
 	}
 	mk.forgone = !l.isMissed(mk)
@@ -290,14 +289,14 @@ func (l *looking) at(ctx context.Context, mk *mark) (bool, error) {
 // isPatient tells whether content that is gone was waited for long enough.
 func (m *Marks) isPatient(mk *mark) bool { return time.Since(mk.gone) >= m.Patience }
 
-// unmoved tells whether the file is where it was seen. Of content that is gone
-// only a commit tells something new.
+// unmoved tells whether the file is as it was when it was looked at last. Of
+// content that is gone only a commit tells something new.
 func (mk *mark) unmoved() bool {
 	if !mk.gone.IsZero() {
 		return true
 	}
 	fi, err := os.Stat(mk.path)
-	return err == nil && keyAt(mk.path, fi) == mk.holder.key && fi.Size() >= mk.holder.size
+	return err == nil && holder{keyAt(mk.path, fi), fi.Size(), fi.ModTime().UnixNano()} == mk.holder
 }
 
 // candidate is a file that holds a mark's content.
@@ -428,9 +427,12 @@ func (l *looking) isCommitted(ctx context.Context, mk *mark, c *candidate) (bool
 			return false, err
 		}
 	} else {
-		// It is read through only when the lake may have come so far.
-		if !l.mayBeCommitted(mk) {
-			mk.position = max(mk.position, furthest(l.state.Known(mk.head)))
+		head, err := packedHead(c.f, c.fi.Size(), c.how)
+		if err != nil {
+			return false, err
+		}
+		if !l.mayBeCommitted(mk, head) { // else it is read through
+			mk.position = furthest(l.state.Known(head))
 			return false, nil
 		}
 		if all, err := packedIsRead(c.f, c.fi, c.how, l.state); all || err != nil {
@@ -454,16 +456,10 @@ func furthest(known []*lake.Source) int64 {
 	return known[0].Position
 }
 
-// mayBeCommitted tells whether the lake knows a file with the mark's beginning
-// that was read as far as the mark.
-func (l *looking) mayBeCommitted(mk *mark) bool {
-	return furthest(l.state.Known(mk.head)) >= mk.end || l.isBeginning(mk)
-}
-
-// isBeginning tells whether all of the content up to the mark is the known
-// beginning of a file that was read further.
-func (l *looking) isBeginning(mk *mark) bool {
-	return mk.end < lake.HeadBytes && l.state.Earlier(mk.head) != nil
+// mayBeCommitted tells whether the lake knows a file of that beginning that was
+// read as far as the mark, or further than the beginning goes.
+func (l *looking) mayBeCommitted(mk *mark, head []byte) bool {
+	return furthest(l.state.Known(head)) >= mk.end || len(head) < lake.HeadBytes && l.state.Earlier(head) != nil
 }
 
 // isMissed tells whether somebody is still to say what has become of content

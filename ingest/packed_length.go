@@ -21,12 +21,7 @@ func packedIsRead(f *os.File, fi os.FileInfo, how compression, state *lake.State
 	if !ok || err != nil {
 		return false, err
 	}
-	s, err := openStream(f, fi.Size(), how, proof{good: lake.HeadBytes})
-	if err != nil {
-		return false, err
-	}
-	defer s.close()
-	head, err := s.peek(lake.HeadBytes)
+	head, err := packedHead(f, fi.Size(), how)
 	if err != nil {
 		return false, err
 	}
@@ -36,6 +31,17 @@ func packedIsRead(f *os.File, fi os.FileInfo, how compression, state *lake.State
 		}
 	}
 	return false, nil
+}
+
+// packedHead gives the beginning of a compressed file's content, which is not
+// proven.
+func packedHead(f *os.File, size int64, how compression) ([]byte, error) {
+	s, err := openStream(f, size, how, proof{good: lake.HeadBytes})
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	return s.peek(lake.HeadBytes)
 }
 
 // contentEnds gives what tells whether a content of one part ends at an offset.

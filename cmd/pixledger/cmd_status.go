@@ -62,7 +62,22 @@ type gapStatus struct {
 	Path   string    `json:"path"`
 	Offset int64     `json:"offset"` // up to which the file was read
 	// Blocks says that it will keep the days that it touches from being closed.
-	Blocks bool `json:"blocks"`
+	Blocks   bool              `json:"blocks"`
+	Accepted *acceptanceStatus `json:"accepted,omitempty"` // nil: by nobody
+}
+
+// acceptanceStatus is who answers for what a gap has lost.
+type acceptanceStatus struct {
+	By string    `json:"by"`
+	At time.Time `json:"at"`
+}
+
+// text says it to people; a dash where nobody does.
+func (a *acceptanceStatus) text() string {
+	if a == nil {
+		return "-"
+	}
+	return fmt.Sprintf("by %s at %s", a.By, stamp(&a.At))
 }
 
 type jobStatus struct {
@@ -167,6 +182,10 @@ func (r *statusReport) rows() [][]string {
 		add("gap", g.ID, "days", daysText(g.Days))
 		add("gap", g.ID, "path", g.Path)
 		add("gap", g.ID, "offset", g.Offset)
+		if g.Accepted != nil {
+			add("gap", g.ID, "accepted_by", g.Accepted.By)
+			add("gap", g.ID, "accepted_at", &g.Accepted.At)
+		}
 	}
 	for _, j := range r.Jobs {
 		add("job", j.Name, "schedule", j.Schedule)
@@ -292,16 +311,18 @@ func (r *statusReport) sources(cfg *Config, state *lake.State, running bool) {
 
 // gaps lists what was lost.
 func (r *statusReport) gaps(cfg *Config, state *lake.State) {
-	warnOnly := map[string]bool{}
-	for _, s := range cfg.Sources {
-		warnOnly[s.Name] = s.Silence == SilenceWarn
-	}
 	for _, g := range ingest.Gaps(state, ingestSources(cfg), r.Now) {
 		s := gapStatus{
 			ID: g.ID, Source: g.Source, Reason: string(g.Reason), Days: g.Days(), From: g.From, To: g.To, Path: g.Path, Offset: g.Position,
-			Blocks: g.Reason != lake.GapSilent || !warnOnly[g.Source],
+			Blocks: gapBlocks(cfg, state, &g),
+		}
+		if by, ok := state.Accepted[g.ID]; ok {
+			s.Accepted = &acceptanceStatus{By: by.By, At: by.At}
 		}
 		r.Gaps = append(r.Gaps, s)
+		if s.Accepted != nil {
+			continue // somebody has looked after it
+		}
 		days := daysText(s.Days)
 		switch g.Reason {
 		case lake.GapSilent:
@@ -372,10 +393,10 @@ func (r *statusReport) print(w io.Writer) error {
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", s.Name, s.LagBytes, s.Files, s.Lines, s.Events, s.Rejects, s.NotCounted, s.Ignored, stamp(s.LastCommit))
 	}
 	if len(r.Gaps) > 0 {
-		fmt.Fprintln(t, "\ngap\tsource\treason\tdays\tlog\tread to byte")
+		fmt.Fprintln(t, "\ngap\tsource\treason\tdays\tlog\tread to byte\taccepted")
 	}
 	for _, g := range r.Gaps {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\n", g.ID, g.Source, g.Reason, daysText(g.Days), g.Path, g.Offset)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", g.ID, g.Source, g.Reason, daysText(g.Days), g.Path, g.Offset, g.Accepted.text())
 	}
 	fmt.Fprintln(t, "\njob\tschedule\tlast run\tnext run\tresult")
 	for _, j := range r.Jobs {

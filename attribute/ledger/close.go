@@ -166,6 +166,10 @@ func (c *closing) book(ctx context.Context) error {
 	}
 	defer staging.Close()
 	files, err := c.files(ctx, staging)
+	var limit *LimitError
+	if errors.As(err, &limit) {
+		return limit
+	}
 	if err != nil {
 		return fmt.Errorf("close: %w", err)
 	}

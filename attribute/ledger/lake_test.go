@@ -52,6 +52,8 @@ func quickDir(t *testing.T) string {
 	return dir
 }
 
+func ctx() context.Context { return context.Background() }
+
 var made = time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC)
 
 func newLake(t fataler, dir string, cat *schemas.Catalog, zone *time.Location) *testLake {
@@ -195,7 +197,7 @@ func (l *testLake) dueAt(day schemas.Day) { l.at(day.Due(l.opts.Zone, l.opts.Clo
 
 // tryClose closes what is due.
 func (l *testLake) tryClose() (*ledger.Summary, error) {
-	return ledger.Close(context.Background(), l.opts)
+	return ledger.Close(ctx(), l.opts)
 }
 
 func (l *testLake) close() *ledger.Summary {
@@ -209,7 +211,7 @@ func (l *testLake) close() *ledger.Summary {
 
 func (l *testLake) void(ids ...string) *ledger.Voided {
 	l.t.Helper()
-	v, err := ledger.Void(context.Background(), ledger.VoidOptions{Attribute: l.opts.Attribute, Conversions: ids, Reason: "returned", By: "me"})
+	v, err := ledger.Void(ctx(), ledger.VoidOptions{Attribute: l.opts.Attribute, Conversions: ids, Reason: "returned", By: "me"})
 	if err != nil {
 		l.t.Fatalf("void: %v", err)
 	}
@@ -271,7 +273,7 @@ func (r row) String() string {
 // entries reads the ledger in the order of booking.
 func (l *testLake) entries() []row {
 	l.t.Helper()
-	db, err := lakedb.Open(context.Background(), l.Lake, nil, lakedb.Options{})
+	db, err := lakedb.Open(ctx(), l.Lake, nil, lakedb.Options{})
 	if err != nil {
 		l.t.Fatalf("%v", err)
 	}

@@ -61,11 +61,7 @@ type UnknownError struct {
 }
 
 func (e *UnknownError) Error() string {
-	ids := "ids"
-	if len(e.IDs) == 1 {
-		ids = "id"
-	}
-	return fmt.Sprintf("nothing was voided: no conversion has the %s %s:\n  %s", e.What, ids, strings.Join(e.IDs, "\n  "))
+	return fmt.Sprintf("nothing was voided: no conversion has these %s ids:\n  %s", e.What, strings.Join(e.IDs, "\n  "))
 }
 
 // SharedOrdersError lists orders that conversions of several advertisers have.

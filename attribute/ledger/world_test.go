@@ -1,7 +1,6 @@
 package ledger_test
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,7 +62,7 @@ func TestLedgerFollowsTheRules(t *testing.T) {
 			var now []string
 			voids = split(rt, last, voids, &now)
 			for _, id := range now {
-				if _, err := ledger.Void(context.Background(), ledger.VoidOptions{Attribute: l.opts.Attribute, Conversions: []string{id}, Reason: "r", By: "b"}); err == nil {
+				if _, err := ledger.Void(ctx(), ledger.VoidOptions{Attribute: l.opts.Attribute, Conversions: []string{id}, Reason: "r", By: "b"}); err == nil {
 					voided = append(voided, id)
 				} // else it is of no conversion, or of one that has not come
 			}
@@ -91,6 +91,11 @@ func TestLedgerFollowsTheRules(t *testing.T) {
 				}
 			}
 			files = l.files()
+			for _, f := range l.findings() {
+				if !strings.HasPrefix(f, string(ledger.BeyondWindow)) {
+					rt.Fatalf("stage %d: after a close verify says %s\nin the world\n%s", stage, f, reference.Format(l.opts.Attribute.Catalog, said, voided))
+				}
+			}
 			rows := reference.Attribute(l.opts.Attribute.Catalog, said, voided)
 			if diff := l.differs(rows, s); diff != "" {
 				rt.Fatalf("stage %d: %s\nin the world\n%s", stage, diff, reference.Format(l.opts.Attribute.Catalog, said, voided))
@@ -235,7 +240,7 @@ func TestPowerCutInAClose(t *testing.T) {
 		}
 		o := before.opts
 		o.Attribute.Lake = l
-		_, err = ledger.Close(context.Background(), o)
+		_, err = ledger.Close(ctx(), o)
 		return &testLake{l, t, o}, err
 	}
 	watched := func(root string) *disktest.Machine {

@@ -28,6 +28,7 @@ type statusReport struct {
 	Daemon   *daemonStatus  `json:"daemon"`
 	Sources  []sourceStatus `json:"sources"`
 	Gaps     []gapStatus    `json:"gaps"`
+	Ledger   *ledgerStatus  `json:"ledger"`
 	Jobs     []jobStatus    `json:"jobs"`
 	Datasets []datasetSize  `json:"datasets"`
 	Warnings []warning      `json:"warnings"`
@@ -187,6 +188,7 @@ func (r *statusReport) rows() [][]string {
 			add("gap", g.ID, "accepted_at", &g.Accepted.At)
 		}
 	}
+	r.Ledger.rows(add)
 	for _, j := range r.Jobs {
 		add("job", j.Name, "schedule", j.Schedule)
 		add("job", j.Name, "last_due", j.LastDue)
@@ -240,6 +242,9 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 			r.warn(n.Waiting, "make room on the lake's disk; the daemon goes on by itself")
 		}
 		r.troubles(n.Troubles)
+	}
+	if err := r.ledger(cfg, l, state); err != nil {
+		return nil, err
 	}
 	if err := r.jobs(a, cfg, l); err != nil {
 		return nil, err
@@ -356,7 +361,7 @@ func (s *sourceStatus) fill(e *edgeAccount) {
 
 // scheduled lists the jobs that the daemon runs, with their cron specs.
 func scheduled(cfg *Config) []struct{ name, spec string } {
-	return []struct{ name, spec string }{{"attribute", cfg.Schedule.Attribute}}
+	return []struct{ name, spec string }{{"attribute", cfg.Schedule.Attribute}, {"close", cfg.Schedule.Close}}
 }
 
 func (r *statusReport) jobs(a *app, cfg *Config, l *lake.Lake) error {
@@ -398,6 +403,7 @@ func (r *statusReport) print(w io.Writer) error {
 	for _, g := range r.Gaps {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", g.ID, g.Source, g.Reason, daysText(g.Days), g.Path, g.Offset, g.Accepted.text())
 	}
+	r.Ledger.print(t)
 	fmt.Fprintln(t, "\njob\tschedule\tlast run\tnext run\tresult")
 	for _, j := range r.Jobs {
 		result := "ok"

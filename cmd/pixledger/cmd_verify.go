@@ -26,8 +26,11 @@ file is there, unchanged, and complete to its last page; no file is there that
 nobody committed; the commit records follow one another; the ranges read of each
 log touch without gap or overlap; lines = events + rejects + ignored + not
 counted; each row is of a line that its commit read, and no two of the same; and
-the attributions are what a fresh attribution gives. What the next attribution
-would do is pending, no error. A difference makes the exit code 1.
+the attributions are what a fresh attribution gives. The ledger is held against
+the notes of its closes, against itself (ids, reversals) and against the
+attributions. What the next attribution would do and the next close would book is
+pending, what is older than adjust_days is beyond_window; neither is an error. A
+difference makes the exit code 1.
 
 --account prints the account of lines by log file and day (UTC), in the format
 asked for; what verify has to say goes to stderr then.`,
@@ -94,6 +97,13 @@ asked for; what verify has to say goes to stderr then.`,
 				}
 				fmt.Fprintln(say, p)
 			}
+			var books booksVerdict
+			if err == nil {
+				if books, err = a.verifyLedger(c.Context(), s, l, say); err != nil {
+					return err
+				}
+				differences += books.differences
+			}
 			if account {
 				if err := writeRows(a.stdout, f, "account", accountColumns, accountRows(state)); err != nil {
 					return err
@@ -112,6 +122,7 @@ asked for; what verify has to say goes to stderr then.`,
 			if pending > 0 {
 				fmt.Fprintln(say, "pending: the next `pixledger attribute` takes in what is new")
 			}
+			books.print(say)
 			return nil
 		},
 	}

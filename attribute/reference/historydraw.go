@@ -41,10 +41,10 @@ func DrawHistory(t *rapid.T) History {
 		events = sameDay(events, c.zone)
 	}
 	arriving := arrivals(t, events, closes)
-	if c.movesDays() && rapid.Bool().Draw(t, "moves") {
+	if c.movesDays() {
 		c.drawMoves(t, arriving)
 	}
-	if oneIn(t, 3, "crowd") {
+	if oneIn(t, 2, "crowd") {
 		crowd := c.drawCrowd(t)
 		at := arrival(t, crowd[len(crowd)-1], closes)
 		arriving[at] = append(arriving[at], crowd...)
@@ -177,7 +177,7 @@ func (c *calendar) drawCloses(t *rapid.T) []Close {
 		wait := c.config.CloseAfter + pick(t, "close after due", 0, 0, time.Hour, -time.Microsecond, time.Microsecond, 5*time.Hour)
 		closes = append(closes, Close{
 			Now: endOf(c.first.Plus(due), c.zone).Add(wait), Yes: oneIn(t, 3, "yes"),
-			AcceptAdjustments: pick(t, "accepted by", "", "", "", "finance"),
+			AcceptAdjustments: pick(t, "accepted by", "", "", "", "", "finance", ""),
 		})
 	}
 	slices.SortStableFunc(closes, func(a, b Close) int { return a.Now.Compare(b.Now) })
@@ -209,13 +209,21 @@ func sameDay(events []Event, zone *time.Location) []Event {
 	})
 }
 
-// drawMoves lets lines arrive that move a conversion across a midnight.
+// drawMoves lets lines arrive that move a conversion, mostly across the last
+// midnight before it.
 func (c calendar) drawMoves(t *rapid.T, arriving [][]Event) {
 	for i := range arriving {
 		for _, e := range arriving[i] {
 			if e.Type == Conversion && oneIn(t, 3, "moved") {
-				e.EventTime = c.instant(t, "moved to")
-				later := min(i+rapid.IntRange(0, 3).Draw(t, "closes later"), len(arriving)-1)
+				if oneIn(t, 3, "anywhere") {
+					e.EventTime = c.instant(t, "moved to")
+				} else {
+					e.EventTime = endOf(dayOf(e.EventTime, c.zone).Plus(-1), c.zone).Add(-time.Microsecond)
+				}
+				if dayOf(e.EventTime, c.zone) < c.config.LedgerFrom {
+					continue
+				}
+				later := min(i+pick(t, "closes later", 1, 2, 0, 3), len(arriving)-1)
 				arriving[later] = append(arriving[later], e)
 			}
 		}

@@ -184,13 +184,16 @@ func (w *words) bounds(state *schemas.State, p *schemas.Period) {
 	given := w.textOr("state", string(*state))
 	w.among("state", given, []string{string(schemas.Active), string(schemas.Inactive)})
 	*state = schemas.State(given)
-	for key, bound := range map[string]**time.Time{"active_from": &p.From, "active_until": &p.Until} {
-		if w.keyed[key] == "none" {
-			delete(w.keyed, key)
-			*bound = nil
-		} else if t := w.optionalTime(key); t != nil {
-			*bound = t
-		}
+	w.bound("active_from", &p.From)
+	w.bound("active_until", &p.Until)
+}
+
+func (w *words) bound(key string, bound **time.Time) {
+	if w.keyed[key] == "none" {
+		delete(w.keyed, key)
+		*bound = nil
+	} else if t := w.optionalTime(key); t != nil {
+		*bound = t
 	}
 }
 

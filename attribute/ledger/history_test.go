@@ -204,6 +204,82 @@ func TestLedgerByExample(t *testing.T) {
 	}
 }
 
+// manyAdjustments ends with a close that books all there is: days, adjustments
+// of every cause in two currencies, credits.
+const manyAdjustments = `
+advertiser 7 currency=USD
+advertiser 8 currency=EUR
+pixel 9012 advertiser=7 min_minutes_per_conv=0
+pixel 9013 advertiser=8 min_minutes_per_conv=0
+pixel 9014 advertiser=7
+line_item 382 advertiser=7 pixel=9012 post_click_revenue=12.50 post_view_revenue=2.00
+line_item 383 advertiser=7 pixel=9014 post_click_revenue=4
+line_item 420 advertiser=8 pixel=9013 post_click_revenue=30
+tracker 2766 impression line_item=382
+tracker 21378 click line_item=382
+tracker 21379 click line_item=383
+tracker 21400 click line_item=420
+
+2026-03-09 20:15 click      t1 user=anna tracker=21378
+2026-03-10 09:00 impression t2 user=bert tracker=2766
+2026-03-10 09:00 click      t3 user=carl tracker=21400
+2026-03-10 09:00 click      t5 user=dora tracker=21379
+2026-03-10 10:00 conversion c1 user=anna pixel=9012
+2026-03-10 10:30 conversion c2 user=bert pixel=9012
+2026-03-10 11:00 conversion c3 user=carl pixel=9013
+2026-03-10 12:00 conversion c6 user=dora pixel=9014
+credit line_item=420 amount=-5.00 reason="wrong ads"
+close 2026-03-11 04:00
+expect closed 2026-03-09 2026-03-10
+expect ledger 2026-03-10 booking c1 12.50
+expect ledger 2026-03-10 booking c2 2.00
+expect ledger 2026-03-10 booking c3 30.00 currency=EUR
+expect ledger 2026-03-10 booking c6 4.00
+expect ledger 2026-03-10 credit -5.00 currency=EUR
+
+2026-03-10 10:29 click      t4 user=bert tracker=21378
+2026-03-10 11:30 conversion c7 user=dora pixel=9014
+2026-03-11 10:00 conversion c4 user=anna pixel=9012
+2026-03-12 10:00 conversion c5 user=carl pixel=9013
+void c1
+credit line_item=420 amount=-0.01 reason="again"
+credit line_item=382 amount=7.00 reason="extra"
+catalog changed
+line_item 420 advertiser=8 pixel=9013 post_click_revenue=31
+close 2026-03-13 04:00
+expect closed 2026-03-11 2026-03-12
+expect ledger 2026-03-12 adjustment c1 -12.50 reverses=2026-03-10 day=2026-03-10
+expect ledger 2026-03-12 adjustment c2 -2.00 reverses=2026-03-10 day=2026-03-10 type=post_view
+expect ledger 2026-03-12 adjustment c2 12.50 day=2026-03-10 type=post_click
+expect ledger 2026-03-12 adjustment c3 -30.00 reverses=2026-03-10 day=2026-03-10
+expect ledger 2026-03-12 adjustment c3 31.00 day=2026-03-10
+expect ledger 2026-03-12 adjustment c6 -4.00 reverses=2026-03-10 day=2026-03-10
+expect ledger 2026-03-12 adjustment c7 4.00 day=2026-03-10
+expect ledger 2026-03-11 booking c4 12.50
+expect ledger 2026-03-12 booking c5 31.00
+expect ledger 2026-03-12 credit -0.01 line_item=420
+expect ledger 2026-03-12 credit 7.00 line_item=382
+`
+
+// beforeManyAdjustments is a lake just before the last close of manyAdjustments.
+func beforeManyAdjustments(t *testing.T) *testLake {
+	t.Helper()
+	h, err := reference.ParseHistory(manyAdjustments)
+	if err == nil {
+		err = h.Check(h.Run())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPlayer(t, quickDir(t), h.Config)
+	last := len(h.Steps) - 1
+	for _, s := range h.Steps[:last] {
+		p.take(s)
+	}
+	p.at(h.Steps[last].Close.Now)
+	return p.testLake
+}
+
 // The ledger books what a naive one books that decides everything again at each
 // close: entry by entry, in every column, over any history, whatever else is
 // done to the lake meanwhile.

@@ -227,12 +227,7 @@ func TestPowerCutInAClose(t *testing.T) {
 	}
 	t.Logf("-cuts.seed=%d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	before := filled(t)
-	before.dueAt("2026-03-10")
-	before.close()
-	before.void("c1")
-	before.credit(382, -1)
-	before.dueAt("2026-03-12")
+	before := beforeManyAdjustments(t)
 
 	copyTo := func(from string) string {
 		to := filepath.Join(quickDir(t), "lake")

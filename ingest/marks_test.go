@@ -304,3 +304,66 @@ func mkdir(t testing.TB, path string) {
 		t.Fatal(err)
 	}
 }
+
+// A follower that has a file open commits its lines also when the file is gone:
+// who is patient waits for them.
+func TestMarksOfAFileThatIsDeletedWhileItIsFollowed(t *testing.T) {
+	d := newFollowing(t)
+	d.opts.Interval = 300 * time.Millisecond
+	d.keepGone = time.Minute
+	write(t, d.log, lines("a", 0, 5))
+	d.start()
+	until(t, "lines are read", func() bool { s := d.stats.Snapshot(); return len(s) == 1 && !s[0].LastLine.IsZero() })
+	w := &marking{t: t, l: d.l, log: d.log, opts: d.opts}
+	before := w.state()
+	m, err := NoteMarks(context.Background(), d.opts.Sources, before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Patience = time.Minute
+	remove(t, d.log)
+	if behind, err := m.Behind(context.Background(), before); len(behind) != 1 || err != nil {
+		t.Errorf("behind %+v, %v", behind, err)
+	}
+	until(t, "the lines are committed", func() bool {
+		behind, err := m.Behind(context.Background(), w.state())
+		return err == nil && len(behind) == 0
+	})
+	wantIDs(t, d.l, ids("a", 0, 5))
+}
+
+// However content is cut, and wherever looking for its last line begins.
+func TestLastLine(t *testing.T) {
+	header := func(line []byte) bool { return strings.HasPrefix(string(line), "#") }
+	long := strings.Repeat("x", 100<<10)
+	for content, want := range map[string]int{
+		"":                                     0,
+		"a\nb\n":                               4,
+		"a\nb":                                 2,
+		"a\n \t\r\n\nb":                        2,
+		"#a\n#b\r\n":                           0,
+		"a\n#b\n\n#c":                          2,
+		"#" + long + "\na\nb":                  len(long) + 4,
+		"a\n" + long + "\n#b":                  len(long) + 3,
+		"a\n" + strings.Repeat("#b\n", 50<<10): 2,
+	} {
+		for _, cut := range []int{1, 7, 64 << 10, len(content) + 1} {
+			if cut < 7 && len(content) > 1000 {
+				continue
+			}
+			l := &lastLine{header: header}
+			for rest := content; rest != ""; rest = rest[min(cut, len(rest)):] {
+				if _, err := l.Write([]byte(rest[:min(cut, len(rest))])); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if int(l.end) != want || want > 0 && l.anchor != lake.PrintOf([]byte(content[max(0, want-lake.AnchorBytes):want])) {
+				t.Errorf("%.20q in pieces of %d: the last line ends at %d, want %d", content, cut, l.end, want)
+			}
+		}
+		l, err := lastLineOf(strings.NewReader(content), 0, int64(len(content)), header)
+		if err != nil || int(l.end) != want {
+			t.Errorf("%.20q: the last line ends at %d, want %d, %v", content, l.end, want, err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"pixledger/schemas/lake"
@@ -67,55 +68,84 @@ const notingPasses = 100
 func NoteMarks(ctx context.Context, sources []Source, state *lake.State) (*Marks, error) {
 	m := &Marks{sources: sources}
 	seen := map[inodeKey]bool{}
-	// A log that is rotated between two looks stands at neither path: the files
-	// are listed until a list has nothing new.
+	places, err := m.list()
+	if err != nil {
+		return nil, err
+	}
+	// A log that is renamed between two looks stands at neither path: the files
+	// are listed until they stand where they stood.
 	for range notingPasses {
-		more, err := m.notePass(ctx, state, seen)
-		if err != nil || !more {
-			return m, err
+		if err := m.noteAt(ctx, places, state, seen); err != nil {
+			return nil, err
+		}
+		before := places
+		if places, err = m.list(); err != nil {
+			return nil, err
+		}
+		if slices.Equal(places, before) {
+			return m, nil
 		}
 	}
 	return nil, errTooFast
 }
 
-var errTooFast = fmt.Errorf("the sources' files were listed %d times, and each time they were others: they are rotated faster than they can be looked at", notingPasses)
+var errTooFast = fmt.Errorf("the sources' files were listed %d times, and each time they stood elsewhere: they are rotated faster than they can be looked at", notingPasses)
 
-// notePass lists the files once, and notes those that were not seen yet. It
-// tells whether there were any.
-func (m *Marks) notePass(ctx context.Context, state *lake.State, seen map[inodeKey]bool) (more bool, err error) {
+// place is where a file stands.
+type place struct {
+	path   string
+	source *Source
+	key    inodeKey
+}
+
+// list lists all files of the sources.
+func (m *Marks) list() ([]place, error) {
+	var out []place
 	for i := range m.sources {
 		src := &m.sources[i]
 		paths, err := sourceFiles(src, m.sources)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		for _, p := range paths {
-			if err := ctx.Err(); err != nil {
-				return false, err
-			}
 			fi, err := os.Stat(p)
-			if err == nil && seen[keyAt(p, fi)] {
-				continue
-			}
-			more = true
-			key, mk, err := noteFile(ctx, src, p, state)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // renamed since it was listed
-			}
-			if err != nil {
-				return false, err
-			}
-			seen[key] = true
-			if mk != nil {
-				m.behind = append(m.behind, mk)
+			switch {
+			case err == nil:
+				out = append(out, place{p, src, keyAt(p, fi)})
+			case !errors.Is(err, fs.ErrNotExist): // renamed since it was listed
+				return nil, err
 			}
 		}
 	}
-	return more, nil
+	return out, nil
 }
 
-// noteFile notes one file's mark; nil where all of it is committed or nothing of it
-// counts.
+// noteAt notes the marks of the files at the places that were not seen yet.
+func (m *Marks) noteAt(ctx context.Context, places []place, state *lake.State, seen map[inodeKey]bool) error {
+	for _, p := range places {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if seen[p.key] {
+			continue
+		}
+		key, mk, err := noteFile(ctx, p.source, p.path, state)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // renamed since it was listed
+		}
+		if err != nil {
+			return err
+		}
+		if mk != nil && !seen[key] {
+			m.behind = append(m.behind, mk)
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
+// noteFile notes one file's mark; nil where all of it is committed, or nothing of
+// it counts.
 func noteFile(ctx context.Context, src *Source, path string, state *lake.State) (inodeKey, *mark, error) {
 	f, fi, err := openRegular(path)
 	if err != nil {

@@ -56,12 +56,6 @@ type looking struct {
 	places []place // of all sources' files, once they were listed
 }
 
-// place is where a file stands.
-type place struct {
-	path string
-	key  inodeKey
-}
-
 // at tells whether the content up to a mark is committed, or is to be waited
 // for no more.
 func (l *looking) at(ctx context.Context, mk *mark) (bool, error) {
@@ -141,23 +135,6 @@ func (l *looking) find(ctx context.Context, mk *mark) (*candidate, error) {
 		l.places = now
 	}
 	return nil, errTooFast
-}
-
-// list lists all files of the sources.
-func (m *Marks) list() ([]place, error) {
-	var out []place
-	for i := range m.sources {
-		paths, err := sourceFiles(&m.sources[i], m.sources)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range paths {
-			if fi, err := os.Stat(p); err == nil {
-				out = append(out, place{p, keyAt(p, fi)})
-			}
-		}
-	}
-	return out, nil
 }
 
 // isAt is 1 where the place has the file that was seen to hold the mark, else 0.
@@ -251,8 +228,8 @@ func (l *looking) isCommitted(ctx context.Context, mk *mark, c *candidate) (bool
 		defer o.closeStream()
 		who = o.who
 	}
-	mk.position = who.position()
-	return who.standing == earlierState || who.position() >= mk.end, nil
+	mk.position = who.position() // of an earlier state, behind its end
+	return mk.position >= mk.end, nil
 }
 
 func furthest(known []*lake.Source) int64 {

@@ -274,6 +274,85 @@ func TestMarkOfAPackedFileThatGrew(t *testing.T) {
 	}
 }
 
+// A packed file that was read, packed or not, is not read through to see that.
+func TestMarksOfAPackedFileThatWasRead(t *testing.T) {
+	for ext, pack := range map[string]func(testing.TB, string) string{".gz": gz, ".zst": zst} {
+		w := newMarking(t)
+		w.opts.Now = time.Now
+		write(t, w.log+".1"+ext, pack(t, lines("a", 0, 300)))
+		w.catchUp()
+		f, fi, err := openRegular(w.log + ".1" + ext)
+		if err != nil {
+			t.Fatal(err)
+		}
+		how, err := detectCompression(f, f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if read, err := packedIsRead(f, fi, how, w.state()); !read || err != nil {
+			t.Errorf("%s: %v, %v", ext, read, err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// While files are renamed all the time, each has its mark and none is taken for
+// gone.
+func TestMarksWhileFilesAreRenamed(t *testing.T) {
+	const files = 6
+	w := newMarking(t)
+	name := func(n int) string {
+		if n == 0 {
+			return w.log
+		}
+		return fmt.Sprintf("%s.%d", w.log, n)
+	}
+	for n := range files {
+		write(t, name(n), lines(fmt.Sprint("f", n), 0, 30))
+	}
+	stop, stopped := make(chan struct{}), make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(500 * time.Microsecond)
+		defer tick.Stop()
+		for {
+			for n := range 2 * files { // all up by one, and all down again
+				from, to := files-1-n, files-n
+				if n >= files {
+					from, to = n-files+1, n-files
+				}
+				if err := os.Rename(name(from), name(to)); err != nil {
+					stopped <- err
+					return
+				}
+				select {
+				case <-stop:
+					stopped <- nil
+					return
+				case <-tick.C:
+				}
+			}
+		}
+	}()
+	for range 200 {
+		m := w.note()
+		for range 3 {
+			behind, err := m.Behind(context.Background(), w.state())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(behind) != files {
+				t.Fatalf("%d of %d files are behind", len(behind), files)
+			}
+		}
+	}
+	close(stop)
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestMarksOfWhatCanNotBeRead(t *testing.T) {
 	for name, c := range map[string]struct {
 		do   func(t *testing.T, w *marking)

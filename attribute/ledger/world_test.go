@@ -24,7 +24,7 @@ import (
 
 // worlds is how many worlds the property test draws, unless -rapid.checks says
 // another number: a soak draws hundreds.
-const worlds = "8"
+const worlds = "5"
 
 // noon is a zone in which midnight falls into the minutes in which everything
 // happens in a world, so that its conversions are of two days.

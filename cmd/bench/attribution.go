@@ -158,17 +158,8 @@ func runWinners(statement, lake string, viewDays int, out string) error {
 	if _, err := db.Exec("SET threads = 2"); err != nil {
 		return err
 	}
-	// Each of a text's statements is bound by what it names.
-	for _, s := range strings.Split(strings.TrimSpace(texts[statement]), ";\n") {
-		args := []any{lake + "/events/*/*/*.parquet", night.Format(time.DateOnly), viewDays, out}
-		for len(args) > 0 && !strings.Contains(s, fmt.Sprintf("$%d", len(args))) {
-			args = args[:len(args)-1]
-		}
-		if _, err := db.Exec(strings.TrimSuffix(s, ";"), args...); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err = db.Exec(texts[statement], lake+"/events/*/*/*.parquet", night.Format(time.DateOnly), viewDays, out)
+	return err
 }
 
 // disagree counts the conversions from a day on for which the attributions of a

@@ -240,7 +240,7 @@ func (r *run) findWinners() error {
 			return r.ofLake("impression_files", impressionSeed, reached(schemas.Impression, viewsFrom))
 		},
 		func() error { return r.exec("touches") },
-		func() error { return r.exec("winners") },
+		r.matchTouches,
 		func() error { return r.exec("judged_asked") },
 	} {
 		if err := step(); err != nil {
@@ -248,6 +248,25 @@ func (r *run) findWinners() error {
 		}
 	}
 	return nil
+}
+
+// matchTouches finds the winners among the touches for what is sought.
+func (r *run) matchTouches() error {
+	if err := r.exec("sought_keys"); err != nil {
+		return err
+	}
+	tokens, err := r.count("tokens_count", "the tokens sought")
+	if err != nil {
+		return err
+	}
+	candidates := "candidates"
+	if tokens == 0 {
+		candidates = "candidates_of_users"
+	}
+	if err := r.exec(candidates); err != nil {
+		return err
+	}
+	return r.exec("winners")
 }
 
 // judgeKnown holds the touches that came since the last run against the known
@@ -275,7 +294,7 @@ func (r *run) judgeKnown() error {
 		func() error { return r.ofLake("click_files", clickSeed, clicks) },
 		func() error { return r.ofLake("impression_files", impressionSeed, impressions) },
 		func() error { return r.exec("sought_known") },
-		func() error { return r.exec("winners") },
+		r.matchTouches,
 		func() error { return r.exec("judged_known") },
 		func() error { return r.exec("keyed") },
 	} {

@@ -274,6 +274,85 @@ func TestMarkOfAPackedFileThatGrew(t *testing.T) {
 	}
 }
 
+// A packed file that was read, packed or not, is not read through to see that.
+func TestMarksOfAPackedFileThatWasRead(t *testing.T) {
+	for ext, pack := range map[string]func(testing.TB, string) string{".gz": gz, ".zst": zst} {
+		w := newMarking(t)
+		w.opts.Now = time.Now
+		write(t, w.log+".1"+ext, pack(t, lines("a", 0, 300)))
+		w.catchUp()
+		f, fi, err := openRegular(w.log + ".1" + ext)
+		if err != nil {
+			t.Fatal(err)
+		}
+		how, err := detectCompression(f, f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if read, err := packedIsRead(f, fi, how, w.state()); !read || err != nil {
+			t.Errorf("%s: %v, %v", ext, read, err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// While files are renamed all the time, each has its mark and none is taken for
+// gone.
+func TestMarksWhileFilesAreRenamed(t *testing.T) {
+	const files = 6
+	w := newMarking(t)
+	name := func(n int) string {
+		if n == 0 {
+			return w.log
+		}
+		return fmt.Sprintf("%s.%d", w.log, n)
+	}
+	for n := range files {
+		write(t, name(n), lines(fmt.Sprint("f", n), 0, 30))
+	}
+	stop, stopped := make(chan struct{}), make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(500 * time.Microsecond)
+		defer tick.Stop()
+		for {
+			for n := range 2 * files { // all up by one, and all down again
+				from, to := files-1-n, files-n
+				if n >= files {
+					from, to = n-files+1, n-files
+				}
+				if err := os.Rename(name(from), name(to)); err != nil {
+					stopped <- err
+					return
+				}
+				select {
+				case <-stop:
+					stopped <- nil
+					return
+				case <-tick.C:
+				}
+			}
+		}
+	}()
+	for range 200 {
+		m := w.note()
+		for range 3 {
+			behind, err := m.Behind(context.Background(), w.state())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(behind) != files {
+				t.Fatalf("%d of %d files are behind", len(behind), files)
+			}
+		}
+	}
+	close(stop)
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestMarksOfWhatCanNotBeRead(t *testing.T) {
 	for name, c := range map[string]struct {
 		do   func(t *testing.T, w *marking)
@@ -302,5 +381,68 @@ func mkdir(t testing.TB, path string) {
 	t.Helper()
 	if err := os.Mkdir(path, 0o755); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A follower that has a file open commits its lines also when the file is gone:
+// who is patient waits for them.
+func TestMarksOfAFileThatIsDeletedWhileItIsFollowed(t *testing.T) {
+	d := newFollowing(t)
+	d.opts.Interval = 300 * time.Millisecond
+	d.keepGone = time.Minute
+	write(t, d.log, lines("a", 0, 5))
+	d.start()
+	until(t, "lines are read", func() bool { s := d.stats.Snapshot(); return len(s) == 1 && !s[0].LastLine.IsZero() })
+	w := &marking{t: t, l: d.l, log: d.log, opts: d.opts}
+	before := w.state()
+	m, err := NoteMarks(context.Background(), d.opts.Sources, before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Patience = time.Minute
+	remove(t, d.log)
+	if behind, err := m.Behind(context.Background(), before); len(behind) != 1 || err != nil {
+		t.Errorf("behind %+v, %v", behind, err)
+	}
+	until(t, "the lines are committed", func() bool {
+		behind, err := m.Behind(context.Background(), w.state())
+		return err == nil && len(behind) == 0
+	})
+	wantIDs(t, d.l, ids("a", 0, 5))
+}
+
+// However content is cut, and wherever looking for its last line begins.
+func TestLastLine(t *testing.T) {
+	header := func(line []byte) bool { return strings.HasPrefix(string(line), "#") }
+	long := strings.Repeat("x", 100<<10)
+	for content, want := range map[string]int{
+		"":                                     0,
+		"a\nb\n":                               4,
+		"a\nb":                                 2,
+		"a\n \t\r\n\nb":                        2,
+		"#a\n#b\r\n":                           0,
+		"a\n#b\n\n#c":                          2,
+		"#" + long + "\na\nb":                  len(long) + 4,
+		"a\n" + long + "\n#b":                  len(long) + 3,
+		"a\n" + strings.Repeat("#b\n", 50<<10): 2,
+	} {
+		for _, cut := range []int{1, 7, 64 << 10, len(content) + 1} {
+			if cut < 7 && len(content) > 1000 {
+				continue
+			}
+			l := &lastLine{header: header}
+			for rest := content; rest != ""; rest = rest[min(cut, len(rest)):] {
+				if _, err := l.Write([]byte(rest[:min(cut, len(rest))])); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if int(l.end) != want || want > 0 && l.anchor != lake.PrintOf([]byte(content[max(0, want-lake.AnchorBytes):want])) {
+				t.Errorf("%.20q in pieces of %d: the last line ends at %d, want %d", content, cut, l.end, want)
+			}
+		}
+		l, err := lastLineOf(strings.NewReader(content), 0, int64(len(content)), header)
+		if err != nil || int(l.end) != want {
+			t.Errorf("%.20q: the last line ends at %d, want %d, %v", content, l.end, want, err)
+		}
 	}
 }

@@ -45,7 +45,9 @@ func (a Attachment) NotCounting(t time.Time) string {
 }
 
 // NotCounting says why the pixel itself does not count at t; empty when it does.
-func (p *Pixel) NotCounting(t time.Time) string { return notCounting("the pixel", p.State, p.Period, t) }
+func (p *Pixel) NotCounting(t time.Time) string {
+	return notCounting("the pixel", p.State, p.Period, t)
+}
 
 func (c *Catalog) buildIndex() {
 	c.index = &catalogIndex{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -199,7 +200,7 @@ func (l *testLake) attribute() {
 	if _, err := l.KeepCatalog(l.cat.Content()); err != nil {
 		l.t.Fatalf("%v", err)
 	}
-	if _, err := attribute.Run(context.Background(), attribute.Options{Lake: l.Lake, Catalog: l.cat, Now: now}); err != nil {
+	if _, err := attribute.Run(context.Background(), attribute.Options{Lake: l.Lake, Catalog: l.cat, Now: now, Threads: 1}); err != nil {
 		l.t.Fatalf("attribute: %v", err)
 	}
 }
@@ -235,18 +236,37 @@ func attributionRow(w reference.Attribution) map[string]any {
 	}
 }
 
-// open opens DuckDB over the lake, once for many looks.
-func (l *testLake) open() *reader {
+// engine is one DuckDB for the looks of all lakes: opening one takes longer than
+// a look.
+var engine = sync.OnceValues(func() (*lakedb.DB, error) {
+	dir, err := os.MkdirTemp("", "explain-engine-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	l, err := lake.OpenOrCreate(filepath.Join(dir, "lake"), now)
+	if err != nil {
+		return nil, err
+	}
+	return lakedb.Open(context.Background(), l, nil, lakedb.Options{Now: now, Threads: 1})
+})
+
+// reader reads the lake as it is now.
+func (l *testLake) reader() *reader {
 	l.t.Helper()
-	db, err := lakedb.Open(context.Background(), l.Lake, nil, lakedb.Options{Now: now})
+	db, err := engine()
 	if err != nil {
 		l.t.Fatalf("%v", err)
 	}
-	return &reader{ctx: context.Background(), db: db}
+	state, err := l.State()
+	if err != nil {
+		l.t.Fatalf("%v", err)
+	}
+	return &reader{ctx: context.Background(), db: &lakedb.DB{DB: db.DB, Lake: l.Lake, State: state}}
 }
 
 func (l *testLake) options() Options {
-	return Options{Lake: l.Lake, Catalog: l.cat, CatalogFile: catalogFile, DB: lakedb.Options{Now: now}}
+	return Options{Lake: l.Lake, Catalog: l.cat, CatalogFile: catalogFile, DB: lakedb.Options{Now: now, Threads: 1}}
 }
 
 func (l *testLake) explain(r *reader, id string) *Explanation {

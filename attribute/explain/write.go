@@ -156,7 +156,7 @@ func (w *Row) verdict(x *Explanation) string {
 func (p *printer) decision(x *Explanation) {
 	p.section("Decision", func(add func(...string)) {
 		if x.Live == nil {
-			add("not decided yet")
+			add("pending: not decided yet;")
 		} else {
 			add(x.Live.verdict(x))
 		}
@@ -164,7 +164,9 @@ func (p *printer) decision(x *Explanation) {
 			add(last.Said)
 		}
 		if x.Pending != "" {
-			add("pending: " + x.Pending + ";")
+			if x.Live != nil {
+				add("pending: " + x.Pending + ";")
+			}
 			add("the next `pixledger attribute` decides: " + x.Next.verdict(x))
 		}
 	})

@@ -280,11 +280,12 @@ func findChanges(ctx context.Context, db *lakedb.DB, first schemas.Day, closed, 
 	if err := appendRows(ctx, db, "days", rows); err != nil {
 		return fmt.Errorf("name the days: %w", err)
 	}
-	from, until := all[0].From.Format(time.DateOnly), all[len(all)-1].Until.Format(time.DateOnly)
-	if err := exec(ctx, db, "compare the ledger with the attributions", differencesSQL, string(first), from, until); err != nil {
+	from, until := all[0].From, all[len(all)-1].Until
+	firstDate, lastDate := from.Format(time.DateOnly), until.Format(time.DateOnly)
+	if err := exec(ctx, db, "compare the ledger with the attributions", differencesSQL, string(first), firstDate, lastDate, from, until); err != nil {
 		return err
 	}
-	return exec(ctx, db, "look up what has changed", changesSQL, string(first), from, until)
+	return exec(ctx, db, "look up what has changed", changesSQL, string(first), firstDate, lastDate)
 }
 
 func exec(ctx context.Context, db *lakedb.DB, what, statement string, values ...any) error {

@@ -63,7 +63,9 @@ type Options struct {
 	// Accept are the gaps that somebody answers for from now on.
 	Accept []lake.Acceptance
 	// GapsInTheWay lists the gaps that touch [from, until) and that nobody has
-	// answered for; nil: there are none.
+	// answered for; nil: there are none. It is asked before the attribution, and
+	// again while the commit is made: it may look at the state given, and not ask
+	// the lake for another.
 	GapsInTheWay func(state *lake.State, from, until time.Time) []lake.Gap
 }
 

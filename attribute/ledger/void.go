@@ -75,9 +75,15 @@ func (e *SharedOrdersError) Error() string {
 // conversion has give an *UnknownError, and nothing is written; those that are
 // void already stay as they are.
 func Void(ctx context.Context, o VoidOptions) (*Voided, error) {
-	for {
+	for attempt := 1; ; attempt++ {
+		state, err := o.Attribute.Lake.State()
+		if err != nil {
+			return nil, err
+		}
 		v, err := voidOnce(ctx, o)
-		if !errors.Is(err, lake.ErrConflict) {
+		// A void that came first, or a file that was exchanged while it was read.
+		again := errors.Is(err, lake.ErrConflict) || err != nil && attempt < 3 && movedOn(o.Attribute.Lake, state)
+		if !again || ctx.Err() != nil {
 			return v, err
 		}
 	}

@@ -60,7 +60,13 @@ LEFT JOIN sequels AS s ON s.conversion_id = r.conversion_id
 WHERE r.sequel IS DISTINCT FROM s.sequel
 ORDER BY conversion_time, conversion_id;
 
+-- Known conversions that are no more as they were known, with the time that they
+-- had: one that a new line makes an earlier one stands among those replaced.
 CREATE TEMP TABLE superseded AS
-SELECT conversion_id FROM fresh
-UNION
-SELECT conversion_id FROM replaced;
+SELECT r.conversion_id, r.conversion_time
+FROM replayed AS r
+LEFT JOIN sequels AS s ON s.conversion_id = r.conversion_id
+WHERE r.sequel IS DISTINCT FROM s.sequel
+UNION ALL
+SELECT conversion_id, conversion_time FROM replaced
+ORDER BY conversion_time;

@@ -2,7 +2,11 @@
 COPY (
     SELECT *
     FROM known_of_day
-    WHERE conversion_id NOT IN (SELECT conversion_id FROM superseded)
+    WHERE conversion_id NOT IN (
+        SELECT conversion_id
+        FROM superseded
+        WHERE conversion_time >= $1 AND conversion_time < $2
+    )
     UNION ALL
     SELECT *
     FROM fresh

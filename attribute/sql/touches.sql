@@ -6,7 +6,7 @@ SELECT
     event_time AS touch_time,
     source_offset,
     tracker_id,
-    user_id,
+    user_id AS touch_user_id,
     coalesce(nullif(token, ''), event_id) AS token
 FROM clicks
 WHERE invalid_reason IS NULL AND consent <> 'denied'
@@ -17,7 +17,7 @@ SELECT
     event_time,
     source_offset,
     tracker_id,
-    user_id,
+    user_id AS touch_user_id,
     coalesce(nullif(token, ''), event_id)
 FROM impressions
 WHERE invalid_reason IS NULL AND consent <> 'denied';

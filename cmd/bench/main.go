@@ -1,7 +1,8 @@
 // Command bench measures whole processes: pixledger's batch ingest against one
 // DuckDB statement over the same log, the size of what it writes, how it grows,
-// how the daemon follows a log, and how fast it is back after a crash. Each
-// figure stands beside its goal. Absolute figures drift from machine to machine;
+// how the daemon follows a log, how fast it is back after a crash, and the
+// attribution of a night and of a month against the statements that an analyst
+// would run. Each figure stands beside its goal. Absolute figures drift from machine to machine;
 // the ratios of one run are what counts.
 package main
 
@@ -24,6 +25,12 @@ type bench struct {
 	lines   int64
 	runs    int
 	start   string // when logs begin: so long ago that they end in the past
+
+	// Of attribution.
+	cache       string // folder of the synthetic network's files
+	touches     int64  // in 90 days
+	conversions int64  // of one night
+	history     int64  // conversions of each day before
 }
 
 // measurements are what -only selects from, in their order.
@@ -37,6 +44,10 @@ var measurements = []struct {
 	{"live", (*bench).live},
 	{"latency", (*bench).latency},
 	{"restart", (*bench).restart},
+	{"night", (*bench).night},
+	{"history", (*bench).pasts},
+	{"crowd", (*bench).crowd},
+	{"month", (*bench).month},
 }
 
 func main() {
@@ -45,12 +56,24 @@ func main() {
 	flag.Int64Var(&b.lines, "lines", 2_000_000, "lines of the log")
 	flag.IntVar(&b.runs, "runs", 3, "runs of what is compared")
 	only := flag.String("only", "", "measure this alone: "+names())
-	peer := flag.String("peer", "", "be the peer: read this log")
+	flag.StringVar(&b.cache, "cache", filepath.Join(os.TempDir(), "pixledger-bench-network"), "folder in which the touches and conversions of attribution's lakes are kept for later runs")
+	flag.Int64Var(&b.touches, "touches", 100_000_000, "touches of 90 days in attribution's lakes; 49 bytes each on disk")
+	flag.Int64Var(&b.conversions, "conversions", 40_000, "conversions of the last night in attribution's lakes")
+	flag.Int64Var(&b.history, "history", 40_000, "conversions of each day before the last night")
+	peer := flag.String("peer", "", "be the peer: read this log, or with -statement the events of this lake")
+	statement := flag.String("statement", "", "be the peer with row_number or asof")
+	viewDays := flag.Int("view-days", 90, "days of impressions that the peer of attribution reads")
 	out := flag.String("out", "", "where the peer writes")
+	days := flag.Int("make", 0, "make the touches of the last so many days, and do no more")
 	flag.Parse()
 	err := func() error {
-		if *peer != "" {
+		switch {
+		case *statement != "":
+			return runWinners(*statement, *peer, *viewDays, *out)
+		case *peer != "":
 			return runPeer(*peer, *out)
+		case *days > 0:
+			return b.makeDays(*days)
 		}
 		return b.measureAll(*only)
 	}()
@@ -94,7 +117,8 @@ func (b *bench) measureAll(only string) (err error) {
 // started it.
 func (b *bench) each() error {
 	for _, m := range measurements {
-		c := exec.Command(b.self, "-only", m.name, "-pixledger", b.program, "-lines", fmt.Sprint(b.lines), "-runs", fmt.Sprint(b.runs))
+		c := exec.Command(b.self, "-only", m.name, "-pixledger", b.program, "-lines", fmt.Sprint(b.lines), "-runs", fmt.Sprint(b.runs), "-cache", b.cache,
+			"-touches", fmt.Sprint(b.touches), "-conversions", fmt.Sprint(b.conversions), "-history", fmt.Sprint(b.history))
 		c.Stdout, c.Stderr = os.Stdout, os.Stderr
 		if err := c.Run(); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)

@@ -78,15 +78,20 @@ asked for; what verify has to say goes to stderr then.`,
 				differences++
 				fmt.Fprintln(say, p)
 			}
-			decisions, err := attribute.Verify(c.Context(), attributeOptions(a, s, l))
-			bar.done()
-			if err != nil {
-				if differences == 0 {
+			// A damaged lake may be why the rest can't be looked at: then the damage,
+			// which is told already, is the news.
+			unless := func(what string, err error) error {
+				if err == nil || differences == 0 {
 					return err
 				}
-				// What was found is why, and is the news.
 				first, _, _ := strings.Cut(err.Error(), "\n")
-				fmt.Fprintf(a.stderr, "pixledger: the decisions can be compared once the lake is mended: %s\n", first)
+				fmt.Fprintf(a.stderr, "pixledger: %s can be compared once the lake is mended: %s\n", what, first)
+				return nil
+			}
+			decisions, failed := attribute.Verify(c.Context(), attributeOptions(a, s, l))
+			bar.done()
+			if err := unless("the decisions", failed); err != nil {
+				return err
 			}
 			pending := 0
 			for _, p := range decisions {
@@ -98,8 +103,9 @@ asked for; what verify has to say goes to stderr then.`,
 				fmt.Fprintln(say, p)
 			}
 			var books booksVerdict
-			if err == nil {
-				if books, err = a.verifyLedger(c.Context(), s, l, say); err != nil {
+			if failed == nil {
+				books, failed = a.verifyLedger(c.Context(), s, l, say)
+				if err := unless("the ledger", failed); err != nil {
 					return err
 				}
 				differences += books.differences

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -200,6 +201,8 @@ func TestMarksOnALivingEdge(t *testing.T) {
 	waitFor(t, "requests that still come", func() bool { return rounds.Load() > after }, w.daemon.said)
 	close(stop)
 	edge.Wait()
+	// nginx does not end a connection that was opened beside another and never used.
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	w.daemon.stop()
 	if err := c.await(); err != nil {
 		t.Errorf("after the daemon has drained: %v", err)
@@ -269,7 +272,7 @@ func TestGapsInTheWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.offset = at.Sub(time.Now())
+	c.offset = time.Until(at)
 	inTheWay := func(from, until time.Time) string {
 		state, err := c.lake.State()
 		if err != nil {

@@ -17,7 +17,7 @@ WITH histories AS (
 asked AS (
     SELECT conversion_id
     FROM differences
-    WHERE day IS NULL
+    WHERE conversion_time IS NULL
 ),
 near AS (
     SELECT a.*
@@ -40,10 +40,10 @@ said AS (
     SELECT
         d.conversion_id,
         d.entry_id,
-        coalesce(d.day, h.business_day) AS business_day,
-        coalesce(d.closing, false) AND h.conversion_id IS NULL AS first_booking,
+        coalesce(o.day, h.business_day) AS business_day,
+        coalesce(o.closing, false) AND h.conversion_id IS NULL AS first_booking,
         coalesce(h.entries, 0) AS entries,
-        d.day IS NOT NULL OR coalesce(a.outcome = 'attributed', false) AS earned,
+        d.conversion_time IS NOT NULL OR coalesce(a.outcome = 'attributed', false) AS earned,
         a.reason AS failed,
         coalesce(d.conversion_time, a.conversion_time) AS conversion_time,
         coalesce(d.conversion_type, a.conversion_type) AS conversion_type,
@@ -54,6 +54,9 @@ said AS (
         coalesce(d.amount, a.booked_revenue) AS amount,
         coalesce(d.currency, a.currency) AS currency
     FROM differences AS d
+    LEFT JOIN days AS o
+        ON d.conversion_time >= o.from_time
+        AND d.conversion_time < o.until_time
     LEFT JOIN histories AS h ON h.conversion_id = d.conversion_id
     LEFT JOIN rows_asked AS a ON a.conversion_id = d.conversion_id
 ),

@@ -1,7 +1,9 @@
 -- Where the ledger does not say what the attributions say: conversions of the
 -- days concerned whose entry that stands (booked, and taken back by no reversal)
--- is not what they earned. $1 is the first day, $2 and $3 bound the UTC dates of
--- the attributions. A changed touch or pixel alone is no difference.
+-- is not what they earned. $1 is the first day, $2 and $3 are the UTC dates of the
+-- instants between which the days lie, $4 and $5. Which of the days a conversion
+-- is of is looked up for the differences alone: nearly all rows are none. A changed
+-- touch or pixel alone is no difference.
 CREATE TEMP TABLE differences AS
 WITH entries AS (
     -- Nothing is booked under a day before its own, so older folders hold none.
@@ -28,14 +30,11 @@ earned AS (
         a.pixel_id,
         a.touch_id,
         a.booked_revenue AS amount,
-        a.currency,
-        d.day,
-        d.closing
+        a.currency
     FROM attributions AS a
-    JOIN days AS d
-        ON a.conversion_time >= d.from_time
-        AND a.conversion_time < d.until_time
     WHERE a.outcome = 'attributed'
+        AND a.conversion_time >= CAST($4 AS TIMESTAMP WITH TIME ZONE)
+        AND a.conversion_time < CAST($5 AS TIMESTAMP WITH TIME ZONE)
         AND a.date BETWEEN CAST($2 AS DATE) AND CAST($3 AS DATE)
 )
 SELECT
@@ -48,9 +47,7 @@ SELECT
     e.pixel_id,
     e.touch_id,
     e.amount,
-    e.currency,
-    e.day,
-    e.closing
+    e.currency
 FROM standing AS s
 FULL OUTER JOIN earned AS e ON e.conversion_id = s.conversion_id
 WHERE s.entry_id IS NULL

@@ -10,7 +10,7 @@ SELECT
     line_item_id,
     pixel_id,
     touch_id,
-    CAST(CAST(amount AS DECIMAL(38, 6)) * 1000000 AS BIGINT), -- millionths, which 18 digits have no room for
+    CAST(CAST(amount AS DECIMAL(38, 6)) * 1000000 AS BIGINT),
     currency,
     reason,
     reverses,

@@ -112,10 +112,9 @@ type yearEdge struct {
 	dir     string
 	daily   int       // lines a day
 	written time.Time // up to here
-	current bytes.Buffer
-	coming  []sold // of lines that no ingest has read yet
-	events  int    // in the log since it was rotated
-	silent  string // a UTC date of which the lines go astray
+	coming  []sold    // of lines that no ingest has read yet
+	events  int       // in the log since it was rotated
+	silent  string    // a UTC date of which the lines go astray
 	astray  bytes.Buffer
 }
 

@@ -76,5 +76,9 @@ func printAttribute(w io.Writer, s *attribute.Summary) {
 		fmt.Fprintln(w, "nothing changed")
 		return
 	}
-	fmt.Fprintf(w, "changed: %s, %s to %s\n", count(len(s.Days), "day"), s.Days[0], s.Days[len(s.Days)-1])
+	days := s.Days[0]
+	if len(s.Days) > 1 {
+		days += " to " + s.Days[len(s.Days)-1]
+	}
+	fmt.Fprintf(w, "changed: %s, %s\n", count(len(s.Days), "day"), days)
 }

@@ -33,6 +33,14 @@ func (r *statusReport) ledger(cfg *Config, l *lake.Lake, state *lake.State) erro
 		return err
 	}
 	s.PendingCredits = len(pending)
+	if mark, ok := state.Latest[ledger.CloseKind]; ok {
+		days, err := ledger.ClosedDays(l, state, schemas.Day(mark.Notes[ledger.NoteLastDay]))
+		if err != nil {
+			return err
+		}
+		last := days[len(days)-1]
+		s.From, s.Closed, s.LastClosed, s.ClosedAt = schemas.Day(mark.Notes[ledger.NoteLedgerFrom]), last.Sequence, last.Day, &mark.At
+	}
 	plan, err := calendarOf(cfg).Plan(state, r.Now)
 	if err != nil {
 		r.warn("no day can be closed: "+err.Error(), "set it back in the configuration")
@@ -42,10 +50,6 @@ func (r *statusReport) ledger(cfg *Config, l *lake.Lake, state *lake.State) erro
 	s.Due = append(s.Due, plan.Due...)
 	if plan.Next != "" {
 		s.NextDue = &plan.NextDue
-	}
-	if plan.Last != nil {
-		mark := state.Latest[ledger.CloseKind]
-		s.Closed, s.LastClosed, s.ClosedAt = plan.Last.Sequence, plan.Last.Day, &mark.At
 	}
 	if n := len(plan.Due); n > 0 {
 		remedy := "run `pixledger close`; it says what is in the way. The daemon does it on schedule"

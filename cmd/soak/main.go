@@ -38,6 +38,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.Rotations, "rotations", 0, "rotations by logrotate; 0: by the duration")
 	flag.IntVar(&o.Faults, "faults", 0, "faults of the kernel; 0: by the duration, -1: every call with every fault")
 	flag.IntVar(&o.Rate, "rate", 0, "lines a second of the steady load; 0: 10,000")
+	flag.IntVar(&o.Nights, "nights", 0, "nights of the year; 0: by the duration, up to 365")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; see -help", flag.Arg(0))

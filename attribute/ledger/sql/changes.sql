@@ -3,9 +3,10 @@
 -- on the days concerned, its row in the attributions, wherever that is. $1 is the
 -- first day, $2 and $3 bound the UTC dates of the attributions.
 --
--- A conversion stays of the day under which it was booked first, also when a
--- line that came late made it an earlier one; one of an older day than those
--- concerned is let be.
+-- A line that came late may make a booked conversion one of an earlier day. That
+-- alone is no difference. What is booked anew of it is of the day that it now has,
+-- if that is among those concerned, else of the day under which it was booked
+-- first; a conversion booked for an older day than those concerned is let be.
 CREATE TEMP TABLE changes AS
 WITH histories AS (
     SELECT l.conversion_id, min(l.business_day) AS business_day, count(*) AS entries
@@ -39,7 +40,7 @@ said AS (
     SELECT
         d.conversion_id,
         d.entry_id,
-        coalesce(h.business_day, o.day) AS business_day,
+        coalesce(o.day, h.business_day) AS business_day,
         coalesce(o.closing, false) AND h.conversion_id IS NULL AS first_booking,
         coalesce(h.entries, 0) AS entries,
         d.conversion_time IS NOT NULL OR coalesce(a.outcome = 'attributed', false) AS earned,

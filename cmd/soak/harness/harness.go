@@ -32,6 +32,7 @@ type Options struct {
 	Rotations int // of rotate, with and without a buffer together
 	Faults    int // of strace; negative: every call with every fault
 	Rate      int // of steady: lines a second
+	Nights    int // of year
 	Log       io.Writer
 }
 
@@ -60,10 +61,11 @@ type scenario struct {
 }
 
 var scenarios = []scenario{
-	{"kill", 35, runKill},
-	{"rotate", 25, runRotate},
-	{"steady", 20, runSteady},
-	{"strace", 20, runStrace},
+	{"kill", 30, runKill},
+	{"rotate", 20, runRotate},
+	{"steady", 15, runSteady},
+	{"strace", 15, runStrace},
+	{"year", 20, runYear},
 }
 
 // Names lists the scenarios.

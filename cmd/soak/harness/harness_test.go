@@ -52,6 +52,7 @@ func TestScenarios(t *testing.T) {
 		{"rotate", func(o *Options) { o.Rotations = 4 }},
 		{"steady", func(o *Options) { o.Duration, o.Rate = 4*time.Second, 4000 }},
 		{"strace", func(o *Options) { o.Faults = 12 }},
+		{"year", func(o *Options) { o.Nights = 40 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := options(t)
@@ -69,7 +70,7 @@ func TestScenarios(t *testing.T) {
 
 func TestUnknownScenario(t *testing.T) {
 	_, err := Run(t.Context(), Options{}, []string{"nope"})
-	if err == nil || !strings.Contains(err.Error(), "allowed: kill, rotate, steady, strace") {
+	if err == nil || !strings.Contains(err.Error(), "allowed: kill, rotate, steady, strace, year") {
 		t.Error(err)
 	}
 }

@@ -17,11 +17,13 @@ import (
 	"pixledger/schemas/lake"
 )
 
+// checksGiven tells whether -rapid.checks was.
+var checksGiven bool
+
 func TestMain(m *testing.M) {
 	flag.Parse()
-	drawn := false
-	flag.Visit(func(f *flag.Flag) { drawn = drawn || f.Name == "rapid.checks" })
-	if !drawn {
+	flag.Visit(func(f *flag.Flag) { checksGiven = checksGiven || f.Name == "rapid.checks" })
+	if !checksGiven {
 		if err := flag.Set("rapid.checks", worlds); err != nil {
 			panic(err)
 		}

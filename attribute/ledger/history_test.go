@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"database/sql"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -280,11 +281,18 @@ func beforeManyAdjustments(t *testing.T) *testLake {
 	return p.testLake
 }
 
+// histories is how many histories are drawn, unless -rapid.checks says another
+// number: a soak draws hundreds.
+const histories = "12"
+
 // The ledger books what a naive one books that decides everything again at each
 // close: entry by entry, in every column, over any history, whatever else is
 // done to the lake meanwhile.
 func TestBooksWhatTheNaiveLedgerBooks(t *testing.T) {
 	defer ledger.WriteQuickly()()
+	if !checksGiven {
+		defer setFlag(t, "rapid.checks", histories)()
+	}
 	base := quickDir(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		h := reference.DrawHistory(rt)
@@ -316,6 +324,16 @@ func TestBooksWhatTheNaiveLedgerBooks(t *testing.T) {
 			}
 		}
 	})
+}
+
+// setFlag sets a flag of the tests until it is restored.
+func setFlag(t *testing.T, name, value string) (restore func()) {
+	t.Helper()
+	was := flag.Lookup(name).Value.String()
+	if err := flag.Set(name, value); err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = flag.Set(name, was) }
 }
 
 // meanwhile does to the lake what must make no difference: attribution runs,

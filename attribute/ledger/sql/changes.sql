@@ -5,8 +5,8 @@
 --
 -- A line that came late may make a booked conversion one of an earlier day. That
 -- alone is no difference. What is booked anew of it is of the day that it now has,
--- if that is among those concerned, else of the day under which it was booked
--- first; a conversion booked for an older day than those concerned is let be.
+-- if that is among those concerned and earlier, else of the day under which it was
+-- booked first; a conversion booked for an older day than those concerned is let be.
 CREATE TEMP TABLE changes AS
 WITH histories AS (
     SELECT l.conversion_id, min(l.business_day) AS business_day, count(*) AS entries
@@ -40,7 +40,7 @@ said AS (
     SELECT
         d.conversion_id,
         d.entry_id,
-        coalesce(o.day, h.business_day) AS business_day,
+        least(o.day, h.business_day) AS business_day,
         coalesce(o.closing, false) AND h.conversion_id IS NULL AS first_booking,
         coalesce(h.entries, 0) AS entries,
         d.conversion_time IS NOT NULL OR coalesce(a.outcome = 'attributed', false) AS earned,

@@ -20,7 +20,7 @@ import (
 
 // verifiedNights is how many nights end with a verify; after them every fifth
 // does. It attributes everything again, and of a long year it would be the most.
-const verifiedNights = 40
+const verifiedNights = 15
 
 // check holds the books of a night: no file of the ledger has changed, what is
 // new is under days that were open, every day up to yesterday is closed, and

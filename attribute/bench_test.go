@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,8 +74,9 @@ func benchLake(b *testing.B) *testLake {
 }
 
 // synthesize commits one file of events of a day, those numbered from from to
-// before until. touches is how many touches there are on all days.
-func (l *testLake) synthesize(typ schemas.EventType, date time.Time, from, until, touches int) {
+// before until. touches is how many touches there are on all days; edit changes
+// the statement, old text and new in turn.
+func (l *testLake) synthesize(typ schemas.EventType, date time.Time, from, until, touches int, edit ...string) {
 	l.t.Helper()
 	staging, err := l.Stage()
 	if err != nil {
@@ -95,7 +97,7 @@ func (l *testLake) synthesize(typ schemas.EventType, date time.Time, from, until
 	}
 	p := filepath.Join(staging.Dir(), "events.parquet")
 	day := date.Format(time.DateOnly)
-	if _, err := db.Exec(string(text), day, from, until, touches, p); err != nil {
+	if _, err := db.Exec(strings.NewReplacer(edit...).Replace(string(text)), day, from, until, touches, p); err != nil {
 		l.t.Fatalf("%v", err)
 	}
 	f, err := os.Open(p)

@@ -137,7 +137,11 @@ func (r *run) finishDay(date string, day *dayOf, written string, live []lake.Fil
 	}
 	day.SHA256 = sum
 	r.out.cache.Days[date] = day
-	if len(live) != 1 || live[0].SHA256 != sum {
+	same, err := r.isLive(live, sum)
+	if err != nil {
+		return err
+	}
+	if !same {
 		if err := r.copy(written, filepath.Join(r.dir, fileName(date))); err != nil {
 			return err
 		}
@@ -147,6 +151,22 @@ func (r *run) finishDay(date string, day *dayOf, written string, live []lake.Fil
 		})
 	}
 	return r.o.Lake.Disk().Remove(written)
+}
+
+// isLive tells whether a day's live attributions are one file of that content.
+// A full run goes by the file itself, so that one that was spoilt is mended.
+func (r *run) isLive(live []lake.File, sum string) (bool, error) {
+	if len(live) != 1 || live[0].SHA256 != sum {
+		return false, nil
+	}
+	if !r.o.Full {
+		return true, nil
+	}
+	found, _, err := r.hash(r.o.Lake.Path(live[0].Path))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return found == sum, err
 }
 
 func fileName(date string) string { return "attributions-" + date + ".parquet" }

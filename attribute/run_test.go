@@ -242,6 +242,16 @@ func (l *testLake) verify() []attribute.Problem {
 // Attributions that lag behind are pending; ones that nothing explains are wrong.
 func TestVerifyTellsPendingFromWrong(t *testing.T) {
 	l, e := threeDayLake(t)
+	differ := func(ids ...string) []attribute.Difference {
+		var out []attribute.Difference
+		said := map[string]string{
+			"c1": "post_click of line item 382 for 12.500000 USD", "c2": "repeat", "c3": "post_view of line item 382 for 2.000000 USD", "c4": "no_touch",
+		}
+		for _, id := range ids {
+			out = append(out, attribute.Difference{ConversionID: id, What: "nothing, now " + said[id]})
+		}
+		return out
+	}
 	want := func(what string, want ...attribute.Problem) {
 		t.Helper()
 		if got := l.verify(); !reflect.DeepEqual(got, want) {
@@ -249,17 +259,19 @@ func TestVerifyTellsPendingFromWrong(t *testing.T) {
 		}
 	}
 	want("never attributed",
-		attribute.Problem{Date: "2026-03-10", Pending: true, Conversions: []string{"c1", "c2"}},
-		attribute.Problem{Date: "2026-03-11", Pending: true, Conversions: []string{"c3"}},
-		attribute.Problem{Date: "2026-03-12", Pending: true, Conversions: []string{"c4"}})
+		attribute.Problem{Date: "2026-03-10", Pending: true, Conversions: differ("c1", "c2")},
+		attribute.Problem{Date: "2026-03-11", Pending: true, Conversions: differ("c3")},
+		attribute.Problem{Date: "2026-03-12", Pending: true, Conversions: differ("c4")})
 	l.run(2)
 	want("up to date")
 	l.commit(nil, []string{"c3"})
-	want("a void since", attribute.Problem{Date: "2026-03-11", Pending: true, Conversions: []string{"c3"}})
+	want("a void since", attribute.Problem{Date: "2026-03-11", Pending: true, Conversions: []attribute.Difference{
+		{ConversionID: "c3", What: "post_view of line item 382 for 2.000000 USD, now voided"},
+	}})
 	l.run(2)
 	want("up to date again")
 	l.empty(schemas.Attributions, lake.DateFolder(schemas.Attributions, "2026-03-12"))
-	want("rows lost", attribute.Problem{Date: "2026-03-12", Conversions: []string{"c4"}})
+	want("rows lost", attribute.Problem{Date: "2026-03-12", Conversions: differ("c4")})
 	l.run(2)
 	dearer := *e.Catalog
 	dearer.Digest = "another"
@@ -267,7 +279,9 @@ func TestVerifyTellsPendingFromWrong(t *testing.T) {
 	dearer.LineItems[0].Pixels = []schemas.Association{dearer.LineItems[0].Pixels[0]}
 	dearer.LineItems[0].Pixels[0].Rates = nil
 	l.cat = &dearer
-	want("another catalog", attribute.Problem{Date: "2026-03-10", Pending: true, Conversions: []string{"c1"}})
+	want("another catalog", attribute.Problem{Date: "2026-03-10", Pending: true, Conversions: []attribute.Difference{
+		{ConversionID: "c1", What: "post_click of line item 382 for 12.500000 USD, now post_click of line item 382 for 0.000000 USD"},
+	}})
 }
 
 // The files are good for everyone and not only for their writer: an
@@ -320,5 +334,39 @@ func TestFilesAreReadByAnotherImplementation(t *testing.T) {
 		if !reflect.DeepEqual(got[name], values) {
 			t.Errorf("%s is %v, want %v", name, got[name], values)
 		}
+	}
+}
+
+// What was spoilt on the disk is mended by a full run, which goes by the files
+// and not by what was noted of them.
+func TestFullRunMendsASpoiltFile(t *testing.T) {
+	l, e := threeDayLake(t)
+	l.run(2)
+	state, err := l.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := state.Folder(lake.DateFolder(schemas.Attributions, "2026-03-11"))[0]
+	if err := os.Truncate(l.Path(f.Path), f.Bytes/2); err != nil {
+		t.Fatal(err)
+	}
+	o := l.options(2)
+	o.Full = true
+	s, err := attribute.Run(context.Background(), o)
+	if err != nil || !slices.Equal(s.Days, []string{"2026-03-11"}) {
+		t.Errorf("a full run: %+v, %v", s, err)
+	}
+	l.check(e)
+}
+
+// The advertiser's own figure may be as large as its column.
+func TestLargeValuesAreKept(t *testing.T) {
+	l := newLake(t, t.TempDir(), parse(t, threeDays).Catalog)
+	l.come(t, "pixel 9012\n", "2026-03-10 10:00 conversion c1 user=anna pixel=9012 value=2000000\n"+
+		"2026-03-10 10:00 conversion c2 user=anna pixel=9012 value=-999999999999.999999\n")
+	l.run(1)
+	rows := l.rows()
+	if len(rows) != 2 || rows[0].Value.String() != "2000000.000000" || rows[1].Value.String() != "-999999999999.999999" {
+		t.Errorf("got %+v", rows)
 	}
 }

@@ -21,19 +21,29 @@ type Problem struct {
 	// were last written, so that the next run is expected to change this day.
 	// It is no fault. Otherwise the live rows are not what their run decided.
 	Pending     bool
-	Conversions []string // the ids of those that differ, in order
+	Conversions []Difference // those that differ, by id
+}
+
+// Difference is a conversion whose live attribution is not the fresh one.
+type Difference struct {
+	ConversionID string
+	What         string // what it was, and what it is now, in words
 }
 
 // String says it in one line, with what to do.
 func (p Problem) String() string {
-	what := fmt.Sprintf("attributions of %s: %d conversions are not as a fresh attribution decides them", p.Date, len(p.Conversions))
+	conversions := fmt.Sprintf("%d conversions are", len(p.Conversions))
+	if len(p.Conversions) == 1 {
+		conversions = "1 conversion is"
+	}
+	what := fmt.Sprintf("attributions of %s: %s not as a fresh attribution decides them", p.Date, conversions)
 	if len(p.Conversions) > 0 {
-		what += ", the first is " + p.Conversions[0]
+		what += fmt.Sprintf(", the first is %s (%s)", p.Conversions[0].ConversionID, p.Conversions[0].What)
 	}
 	if p.Pending {
 		return what + "; pending: run `pixledger attribute`"
 	}
-	return what + ", although nothing has changed since; run `pixledger attribute` and look for who wrote there"
+	return what + ", although nothing has changed since; run `pixledger rebuild --apply` and look for who wrote there"
 }
 
 // Verify holds the live attributions against a fresh one, day by day, and
@@ -68,12 +78,12 @@ func Verify(ctx context.Context, o Options) (_ []Problem, err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	var problems []Problem
 	for _, day := range r.changed {
-		ids, err := differences(ctx, db, r.state, day, dir)
+		found, err := differences(ctx, db, r.state, day, dir)
 		if err != nil {
 			return nil, fmt.Errorf("verify attributions of %s: %w", lake.FolderDate(day.Folder), err)
 		}
-		if len(ids) > 0 {
-			problems = append(problems, Problem{Date: lake.FolderDate(day.Folder), Pending: pending, Conversions: ids})
+		if len(found) > 0 {
+			problems = append(problems, Problem{Date: lake.FolderDate(day.Folder), Pending: pending, Conversions: found})
 		}
 	}
 	return problems, nil
@@ -114,7 +124,7 @@ func movedOn(l *lake.Lake, s *lake.State, catalogDigest string) (bool, error) {
 
 // differences lists the conversions of a day whose live row, in the state
 // given, is not the fresh one.
-func differences(ctx context.Context, db *lakedb.DB, s *lake.State, day lake.Staged, dir string) ([]string, error) {
+func differences(ctx context.Context, db *lakedb.DB, s *lake.State, day lake.Staged, dir string) ([]Difference, error) {
 	live := []any{}
 	for _, f := range s.Folder(day.Folder) {
 		live = append(live, db.Lake.Path(f.Path))
@@ -129,13 +139,13 @@ func differences(ctx context.Context, db *lakedb.DB, s *lake.State, day lake.Sta
 		return nil, err
 	}
 	defer rows.Close()
-	var ids []string
+	var out []Difference
 	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
+		var d Difference
+		if err := rows.Scan(&d.ConversionID, &d.What); err != nil {
 			return nil, err
 		}
-		ids = append(ids, id)
+		out = append(out, d)
 	}
-	return ids, rows.Err()
+	return out, rows.Err()
 }

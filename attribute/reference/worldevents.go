@@ -287,7 +287,7 @@ func drawConsent(t *rapid.T) string {
 
 func drawValue(t *rapid.T) (*string, *schemas.Money) {
 	text := pick(t, "value", nil, new("10"), new("19.99"), new("0.0000005"), new("-3.5"), new(""), new("$10"), new("1e3"),
-		new("1,5"), new("999999999999.9999995"))
+		new("1,5"), new("999999999999.9999995"), new("2000000"), new("999999999999.999999"))
 	return text, valueOf(text)
 }
 

@@ -46,7 +46,8 @@ func (b *bench) nightsOf(net *network, name string, days int, conversions, histo
 	if err := b.prepare(net, days); err != nil {
 		return nil, err
 	}
-	l, err := b.newLake(name, nightMemory)
+	// What was before the night is attributed at one go, and not measured.
+	l, err := b.newLake(name, monthMemory)
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,8 @@ func (a *app) rebuildCommand() *cobra.Command {
 		Use:   "rebuild",
 		Short: "Recompute the attributions of all days from the events, and say how they differ",
 		Long: `Recomputes the attributions of all days from the events and lists the conversions
-that are not as they stand in the lake, with the UTC date of each; then the exit code
-is 1. --apply puts the recomputed attributions in their place. Money moves with the
+that are not as they stand in the lake, with the UTC date of each, what was decided
+and what is decided now; then the exit code is 1. --apply puts the recomputed attributions in their place. Money moves with the
 next close, and with nothing else.`,
 		Example: "  pixledger rebuild\n  pixledger rebuild --apply",
 		Args:    cobra.NoArgs,
@@ -52,9 +52,9 @@ next close, and with nothing else.`,
 				if p.Pending {
 					why = "events, voids or the catalog have changed since"
 				}
-				for _, id := range p.Conversions {
+				for _, d := range p.Conversions {
 					n++
-					fmt.Fprintf(a.stdout, "%s %s: decided otherwise, %s\n", p.Date, id, why)
+					fmt.Fprintf(a.stdout, "%s %s: %s; %s\n", p.Date, d.ConversionID, d.What, why)
 				}
 			}
 			fmt.Fprintf(a.stdout, "%s; `pixledger rebuild --apply` puts the recomputed attributions in place\n", count(n, "difference"))

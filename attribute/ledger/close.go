@@ -55,6 +55,7 @@ type Summary struct {
 // Effect is what adjustments do to one advertiser in one currency.
 type Effect struct {
 	AdvertiserID int64
+	Name         string // the advertiser's; empty: the catalog has it no more
 	Currency     string
 	Conversions  int64
 	Reversed     Sum // taken back, so 0 or below
@@ -67,8 +68,16 @@ func (e *Effect) Net() Sum { return e.Reversed.Plus(e.Booked) }
 // String says it in one line.
 func (e *Effect) String() string {
 	n := e.Net()
-	return fmt.Sprintf("advertiser %d: %d conversions, %s %s taken back, %s booked anew, %s in all",
-		e.AdvertiserID, e.Conversions, e.Reversed.Short(), e.Currency, e.Booked.Short(), n.Short())
+	conversions := "conversions"
+	if e.Conversions == 1 {
+		conversions = "conversion"
+	}
+	text := fmt.Sprintf("advertiser %d: %d %s, %s %s taken back, %s booked anew, %s in all",
+		e.AdvertiserID, e.Conversions, conversions, e.Reversed.Short(), e.Currency, e.Booked.Short(), n.Short())
+	if e.Name != "" {
+		text += " (" + e.Name + ")"
+	}
+	return text
 }
 
 // GapsError says that lines of the days to be closed may be lost, and that
@@ -251,6 +260,11 @@ func (c *closing) compute(ctx context.Context, db *lakedb.DB, staging *lake.Stag
 	}
 	if s.Effects, err = effects(ctx, db); err != nil {
 		return nil, err
+	}
+	for i := range s.Effects {
+		if a := c.Attribute.Catalog.Advertiser(s.Effects[i].AdvertiserID); a != nil {
+			s.Effects[i].Name = a.Name
+		}
 	}
 	if err := c.checkLimit(ctx, db); err != nil {
 		return nil, err

@@ -87,7 +87,7 @@ lines of the days are lost, or where the adjustments exceed adjust_limit.`,
 			if err != nil {
 				return err
 			}
-			printClose(a.stdout, sum, s.catalog)
+			printClose(a.stdout, sum)
 			return nil
 		},
 	}
@@ -147,7 +147,7 @@ func notDueText(p *ledger.Plan) string {
 	return fmt.Sprintf("no day is due: the next is %s, at %s", p.Next, p.NextDue.Format(time.RFC3339))
 }
 
-func printClose(w io.Writer, s *ledger.Summary, cat *schemas.Catalog) {
+func printClose(w io.Writer, s *ledger.Summary) {
 	if len(s.Days) == 0 {
 		fmt.Fprintln(w, notDueText(s.Plan))
 		return
@@ -162,11 +162,7 @@ func printClose(w io.Writer, s *ledger.Summary, cat *schemas.Catalog) {
 		fmt.Fprintf(w, "  booked: %s %s\n", s.Booked[currency].Short(), currency)
 	}
 	for i := range s.Effects {
-		name := ""
-		if x := cat.Advertiser(s.Effects[i].AdvertiserID); x != nil {
-			name = " (" + x.Name + ")"
-		}
-		fmt.Fprintf(w, "  adjusted: %s%s\n", &s.Effects[i], name)
+		fmt.Fprintf(w, "  adjusted: %s\n", &s.Effects[i])
 	}
 	for _, c := range s.Credits {
 		fmt.Fprintf(w, "  credit: line item %d, %s %s, %s\n", c.LineItemID, c.Amount.Short(), c.Currency, c.Reason)

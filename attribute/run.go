@@ -341,7 +341,7 @@ func (r *run) decideInOrder() error {
 		var failed []values
 		failed, err = r.decidePage(page, decide, first)
 		if err == nil {
-			err = appendRows(r.ctx, r.db, "sequels", failed)
+			err = r.db.AppendTemporary(r.ctx, "sequels", failed)
 		}
 	}
 	if err := errors.Join(err, page.Close()); err != nil {

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -384,33 +383,9 @@ func (s *settings) load(ctx context.Context, db *lakedb.DB, changed changes) err
 		{"changed_pixels", changedPixels},
 		{"changed_codes", changedCodes},
 	} {
-		if err := appendRows(ctx, db, t.table, t.rows); err != nil {
+		if err := db.AppendTemporary(ctx, t.table, t.rows); err != nil {
 			return fmt.Errorf("load %s: %w", t.table, err)
 		}
 	}
 	return nil
-}
-
-// appendRows adds rows to a temporary table.
-func appendRows(ctx context.Context, db *lakedb.DB, table string, rows []values) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	err = conn.Raw(func(c any) error {
-		app, err := duckdb.NewAppender(c.(driver.Conn), "temp", "", table)
-		if err != nil {
-			return err
-		}
-		for _, r := range rows {
-			if err := app.AppendRow(r...); err != nil {
-				return errors.Join(err, app.Close())
-			}
-		}
-		return app.Close()
-	})
-	return errors.Join(err, conn.Close())
 }

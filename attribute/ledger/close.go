@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/duckdb/duckdb-go/v2"
-
 	"pixledger/attribute"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
@@ -291,7 +289,7 @@ func findChanges(ctx context.Context, db *lakedb.DB, first schemas.Day, closed, 
 		}
 		rows[i] = []driver.Value{day, d.From, d.Until, i >= len(closed)}
 	}
-	if err := appendRows(ctx, db, "days", rows); err != nil {
+	if err := db.AppendTemporary(ctx, "days", rows); err != nil {
 		return fmt.Errorf("name the days: %w", err)
 	}
 	from, until := all[0].From, all[len(all)-1].Until
@@ -307,27 +305,6 @@ func exec(ctx context.Context, db *lakedb.DB, what, statement string, values ...
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
-}
-
-// appendRows fills a temporary table.
-func appendRows(ctx context.Context, db *lakedb.DB, table string, rows [][]driver.Value) error {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	err = conn.Raw(func(c any) error {
-		app, err := duckdb.NewAppender(c.(driver.Conn), "temp", "", table)
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			if err := app.AppendRow(row...); err != nil {
-				return errors.Join(err, app.Close())
-			}
-		}
-		return app.Close()
-	})
-	return errors.Join(err, conn.Close())
 }
 
 // effects reads what the adjustments do.

@@ -141,7 +141,7 @@ func idsToVoid(ctx context.Context, db *lakedb.DB, o VoidOptions) ([]string, err
 	for i, id := range asked {
 		rows[i] = []driver.Value{id}
 	}
-	if err := appendRows(ctx, db, "asked_ids", rows); err != nil {
+	if err := db.AppendTemporary(ctx, "asked_ids", rows); err != nil {
 		return nil, fmt.Errorf("list what is to be voided: %w", err)
 	}
 	unknown, toVoid := unknownSQL, toVoidSQL

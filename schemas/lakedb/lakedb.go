@@ -159,6 +159,30 @@ func (d *DB) listFiles(ctx context.Context) error {
 	return nil
 }
 
+// AppendTemporary adds rows to a temporary table.
+func (d *DB) AppendTemporary(ctx context.Context, table string, rows [][]driver.Value) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	conn, err := d.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	err = conn.Raw(func(c any) error {
+		app, err := duckdb.NewAppender(c.(driver.Conn), "temp", "", table)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if err := app.AppendRow(r...); err != nil {
+				return errors.Join(err, app.Close())
+			}
+		}
+		return app.Close()
+	})
+	return errors.Join(err, conn.Close())
+}
+
 // LockDown leaves the connection able to read the lake's data folders and
 // nothing else, for statements that users write. It can't be undone.
 func (d *DB) LockDown(ctx context.Context) error {

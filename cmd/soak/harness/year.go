@@ -15,7 +15,7 @@ import (
 )
 
 // nightTakes is about how long one night of a year takes.
-const nightTakes = 2 * time.Second
+const nightTakes = 3 * time.Second
 
 // runYear lets the nights of a small network pass, with the clock set by
 // --now: logs come and are rotated, are read, attributed and closed, and

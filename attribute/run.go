@@ -150,10 +150,7 @@ func (r *run) begin() error {
 	if err := r.exec("known", r.none); err != nil {
 		return err
 	}
-	var voids []lake.File
-	for _, f := range r.state.Folder(schemas.Voids.Name) {
-		voids = append(voids, f)
-	}
+	voids := r.state.Folder(schemas.Voids.Name)
 	return errors.Join(
 		r.ofKnown("reach_files", noDay, ""),
 		r.ofKnown("day_files", noDay, ""),

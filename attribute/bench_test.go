@@ -2,10 +2,7 @@ package attribute_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"flag"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +10,7 @@ import (
 	"time"
 
 	"pixledger/attribute"
+	"pixledger/attribute/laketest"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
@@ -83,7 +81,7 @@ func (l *testLake) synthesize(typ schemas.EventType, date time.Time, from, until
 		l.t.Fatalf("%v", err)
 	}
 	defer staging.Close()
-	db, err := reader()
+	db, err := laketest.DB()
 	if err != nil {
 		l.t.Fatalf("%v", err)
 	}
@@ -100,20 +98,9 @@ func (l *testLake) synthesize(typ schemas.EventType, date time.Time, from, until
 	if _, err := db.Exec(strings.NewReplacer(edit...).Replace(string(text)), day, from, until, touches, p); err != nil {
 		l.t.Fatalf("%v", err)
 	}
-	f, err := os.Open(p)
-	if err != nil {
-		l.t.Fatalf("%v", err)
-	}
-	defer f.Close()
-	sum := sha256.New()
-	size, err := io.Copy(sum, f)
-	if err != nil {
-		l.t.Fatalf("%v", err)
-	}
+	file := l.Staged(staging, lake.EventFolder(typ, day), "events.parquet", until-from)
 	if _, err := l.Commit(staging, func(*lake.State) (*lake.Draft, error) {
-		return &lake.Draft{Kind: "ingest", At: now, Add: []lake.Staged{{
-			Folder: lake.EventFolder(typ, day), Name: "events.parquet", Rows: int64(until - from), Bytes: size, SHA256: hex.EncodeToString(sum.Sum(nil)),
-		}}}, nil
+		return &lake.Draft{Kind: "ingest", At: now, Add: []lake.Staged{file}}, nil
 	}); err != nil {
 		l.t.Fatalf("%v", err)
 	}

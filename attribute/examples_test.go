@@ -19,9 +19,9 @@ func TestDocumentedExamples(t *testing.T) {
 		for _, e := range examples {
 			t.Run(e.Name, func(t *testing.T) {
 				l := newLake(t, t.TempDir(), e.Catalog)
-				l.commit(e.Events, e.Voids)
+				l.Ingest(e.Events, e.Voids)
 				l.run(2)
-				if err := e.Check(l.rows()); err != nil {
+				if err := e.Check(l.Attributions()); err != nil {
 					t.Errorf("%s: %v", doc, err)
 				}
 			})

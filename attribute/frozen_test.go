@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pixledger/attribute"
+	"pixledger/attribute/laketest"
 	"pixledger/attribute/reference"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
@@ -20,20 +21,12 @@ func (l *testLake) erase(day string) {
 	if err != nil {
 		l.t.Fatalf("%v", err)
 	}
-	staging, err := l.Stage()
-	if err != nil {
-		l.t.Fatalf("%v", err)
+	var files []laketest.File
+	for _, typ := range schemas.EventTypes {
+		files = append(files, laketest.File{Dataset: schemas.Events, Folder: lake.EventFolder(typ, day)})
 	}
-	defer staging.Close()
-	draft := &lake.Draft{Kind: attribute.RetentionKind, At: now, Replace: map[string][]lake.Staged{},
-		Notes: map[string]string{attribute.NoteFrozen: at.AddDate(0, 0, 91).Format(time.DateOnly)}}
-	for i, typ := range schemas.EventTypes {
-		folder := lake.EventFolder(typ, day)
-		draft.Replace[folder] = []lake.Staged{l.write(staging, i, schemas.Events, folder, 0, nil)}
-	}
-	if _, err := l.Commit(staging, func(*lake.State) (*lake.Draft, error) { return draft, nil }); err != nil {
-		l.t.Fatalf("%v", err)
-	}
+	until := at.AddDate(0, 0, 91).Format(time.DateOnly)
+	l.Replace(lake.Draft{Kind: attribute.RetentionKind, Notes: map[string]string{attribute.NoteFrozen: until}}, files...)
 }
 
 // come commits the events of an example's lines, and gives them the settings.
@@ -41,7 +34,7 @@ func (l *testLake) come(t *testing.T, settings, lines string, voids ...string) {
 	t.Helper()
 	e := parse(t, settings+lines)
 	l.cat = e.Catalog
-	l.commit(e.Events, voids)
+	l.Ingest(e.Events, voids)
 }
 
 const (
@@ -78,10 +71,10 @@ func TestFrozenDecisionsStay(t *testing.T) {
 2026-03-10 11:00 conversion c2 user=bert pixel=9012
 `)
 		run()
-		frozen := l.rows()
+		frozen := l.Attributions()
 		l.erase("2026-03-10")
 		run()
-		if got := l.rows(); reference.Diff(frozen, got) != "" {
+		if got := l.Attributions(); reference.Diff(frozen, got) != "" {
 			t.Fatalf("after the events were erased: %s", reference.Diff(frozen, got))
 		}
 		l.come(t, dearerSettings, `
@@ -101,7 +94,7 @@ expect c4 repeat
 expect c5 duplicate_order
 expect c6 post_click touch=t5 revenue=99.00
 `)
-		got := l.rows()
+		got := l.Attributions()
 		if diff := reference.Diff(frozen, got[:2]); diff != "" {
 			t.Fatalf("by another catalog: %s", diff)
 		}
@@ -114,7 +107,7 @@ expect c6 post_click touch=t5 revenue=99.00
 		// A void is final for them too, and takes the money, not the place.
 		l.come(t, dearerSettings, "", "c1")
 		run()
-		got = l.rows()
+		got = l.Attributions()
 		if *got[0].Reason != reference.Voided || got[0].BookedRevenue != 0 || got[0].TouchID != nil {
 			t.Errorf("voided: %+v", got[0])
 		}

@@ -150,10 +150,7 @@ func (r *run) begin() error {
 	if err := r.exec("known", r.none); err != nil {
 		return err
 	}
-	var voids []lake.File
-	for _, f := range r.state.Folder(schemas.Voids.Name) {
-		voids = append(voids, f)
-	}
+	voids := r.state.Folder(schemas.Voids.Name)
 	return errors.Join(
 		r.ofKnown("reach_files", noDay, ""),
 		r.ofKnown("day_files", noDay, ""),
@@ -217,11 +214,89 @@ func (r *run) dates(name string) ([]string, error) {
 	return out, rows.Err()
 }
 
-// findWinners takes steps 7 and 8 for the conversions that are asked for, over
-// the files of touches that their windows reach.
+// findWinners takes steps 7 and 8 for the conversions that are asked for, in
+// stretches of time that fit the memory, each over the files of touches that
+// its windows reach.
 func (r *run) findWinners() error {
-	r.progress(StepTouches, 0, 0)
-	if err := r.exec("sought_asked"); err != nil {
+	if err := r.exec("judged"); err != nil {
+		return err
+	}
+	if err := r.exec("touches"); err != nil {
+		return err
+	}
+	bounds, err := r.stretches()
+	if err != nil {
+		return err
+	}
+	for i := range bounds[1:] {
+		r.progress(StepTouches, int64(i), int64(len(bounds)-1))
+		if err := r.winnersOf(bounds[i], bounds[i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tieBytes is what a pair of a conversion and a line item that touches are
+// looked for takes of the memory, measured at a million conversions, and as much
+// again to be on the safe side.
+const tieBytes = 400
+
+// mostTies is how many such pairs one pass looks for; a variable for tests.
+var mostTies = func(memory int64) int64 { return max(memory/tieBytes, 1) }
+
+// memory is DuckDB's limit, in bytes.
+func (r *run) memory() (int64, error) {
+	var text, unit string
+	var n float64
+	if err := r.db.QueryRowContext(r.ctx, statements("memory")).Scan(&text); err != nil {
+		return 0, fmt.Errorf("memory limit: %w", err)
+	}
+	if _, err := fmt.Sscanf(text, "%f %s", &n, &unit); err != nil {
+		return 0, fmt.Errorf("memory limit %q: %w", text, err)
+	}
+	power, ok := map[string]int{"bytes": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}[unit]
+	if !ok {
+		return 0, fmt.Errorf("memory limit %q is in no unit that is known", text)
+	}
+	return int64(n * float64(int64(1)<<power)), nil
+}
+
+// stretches cuts the time where the conversions up to there are as many as one
+// pass over the touches can look for. It gives the bounds, all time in them.
+func (r *run) stretches() ([]time.Time, error) {
+	bounds := []time.Time{earliest}
+	memory, err := r.memory()
+	if err != nil {
+		return nil, err
+	}
+	ties, err := r.count("ties_count", "the conversions by line item")
+	if err != nil {
+		return nil, err
+	}
+	if most := mostTies(memory); ties > most {
+		rows, err := r.db.QueryContext(r.ctx, statements("stretches"), most)
+		if err != nil {
+			return nil, fmt.Errorf("stretches: %w", err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var from time.Time
+			if err := rows.Scan(&from); err != nil {
+				return nil, fmt.Errorf("stretches: %w", err)
+			}
+			bounds = append(bounds, from.UTC())
+		}
+		if err := rows.Err(); err != nil {
+			return nil, fmt.Errorf("stretches: %w", err)
+		}
+	}
+	return append(bounds, latest), nil
+}
+
+// winnersOf finds the winners of the conversions of one stretch.
+func (r *run) winnersOf(from, until time.Time) error {
+	if err := r.exec("sought_asked", from, until); err != nil {
 		return err
 	}
 	var clicksFrom, viewsFrom, to sql.Null[int64]
@@ -239,9 +314,8 @@ func (r *run) findWinners() error {
 		func() error {
 			return r.ofLake("impression_files", impressionSeed, reached(schemas.Impression, viewsFrom))
 		},
-		func() error { return r.exec("touches") },
 		r.matchTouches,
-		func() error { return r.exec("judged_asked") },
+		func() error { return r.exec("judged_asked", from, until) },
 	} {
 		if err := step(); err != nil {
 			return err

@@ -53,13 +53,13 @@ func threeDayLake(t *testing.T) (*testLake, reference.Example) {
 	t.Helper()
 	e := parse(t, threeDays)
 	l := newLake(t, t.TempDir(), e.Catalog)
-	l.commit(e.Events, nil)
+	l.Ingest(e.Events, nil)
 	return l, e
 }
 
 func (l *testLake) check(e reference.Example) {
 	l.t.Helper()
-	if err := e.Check(l.rows()); err != nil {
+	if err := e.Check(l.Attributions()); err != nil {
 		l.t.Fatalf("%v", err)
 	}
 }
@@ -142,7 +142,7 @@ func TestLateTouchRewritesItsDayAlone(t *testing.T) {
 	l, e := threeDayLake(t)
 	l.run(2)
 	late := parse(t, threeDays+"\n2026-03-12 09:59 click late user=carl tracker=21378")
-	l.commit(late.Events[len(late.Events)-1:], nil)
+	l.Ingest(late.Events[len(late.Events)-1:], nil)
 	s := l.run(2)
 	if !slices.Equal(s.Days, []string{"2026-03-12"}) {
 		t.Errorf("changed %v", s.Days)
@@ -156,7 +156,7 @@ func TestLateTouchRewritesItsDayAlone(t *testing.T) {
 func TestVoidIsReadFromTheLake(t *testing.T) {
 	l, e := threeDayLake(t)
 	l.run(2)
-	l.commit(nil, []string{"c1", "c1", "unknown"})
+	l.Ingest(nil, []string{"c1", "c1", "unknown"})
 	l.run(2)
 	e.Expect[0] = reference.Expectation{ConversionID: "c1", Decision: reference.Voided}
 	l.check(e)
@@ -184,7 +184,7 @@ func TestSameEventsSameBytes(t *testing.T) {
 	one.run(1)
 	other := newLake(t, t.TempDir(), e.Catalog)
 	for _, event := range slices.Backward(e.Events) {
-		other.commit([]reference.Event{event}, nil)
+		other.Ingest([]reference.Event{event}, nil)
 		other.run(3)
 	}
 	if got, want := other.files(), one.files(); len(want) != 3 || !reflect.DeepEqual(got, want) {
@@ -196,7 +196,7 @@ func TestSameEventsSameBytes(t *testing.T) {
 func TestInterruptedRunLeavesTheLastResult(t *testing.T) {
 	l, e := threeDayLake(t)
 	l.run(2)
-	l.commit(nil, []string{"c1"})
+	l.Ingest(nil, []string{"c1"})
 	ctx, cancel := context.WithCancel(context.Background())
 	o := l.options(2)
 	o.Progress = func(s attribute.Step, _, _ int64) {
@@ -264,7 +264,7 @@ func TestVerifyTellsPendingFromWrong(t *testing.T) {
 		attribute.Problem{Date: "2026-03-12", Pending: true, Conversions: differ("c4")})
 	l.run(2)
 	want("up to date")
-	l.commit(nil, []string{"c3"})
+	l.Ingest(nil, []string{"c3"})
 	want("a void since", attribute.Problem{Date: "2026-03-11", Pending: true, Conversions: []attribute.Difference{
 		{ConversionID: "c3", What: "post_view of line item 382 for 2.000000 USD, now voided"},
 	}})
@@ -365,7 +365,7 @@ func TestLargeValuesAreKept(t *testing.T) {
 	l.come(t, "pixel 9012\n", "2026-03-10 10:00 conversion c1 user=anna pixel=9012 value=2000000\n"+
 		"2026-03-10 10:00 conversion c2 user=anna pixel=9012 value=-999999999999.999999\n")
 	l.run(1)
-	rows := l.rows()
+	rows := l.Attributions()
 	if len(rows) != 2 || rows[0].Value.String() != "2000000.000000" || rows[1].Value.String() != "-999999999999.999999" {
 		t.Errorf("got %+v", rows)
 	}

@@ -38,6 +38,12 @@ func TestArrowsBetweenPackages(t *testing.T) {
 			continue
 		}
 		seen++
+		// What is for tests stays out of the program.
+		for imp := range strings.FieldsSeq(imports) {
+			if strings.HasPrefix(imp, module) && strings.HasSuffix(imp, "test") {
+				t.Errorf("%s imports %s, which is for tests alone", pkg, imp)
+			}
+		}
 		if room != "sample-logs" {
 			imports += " " + testImports
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"pixledger/attribute/laketest"
 	"pixledger/attribute/reference"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
@@ -52,7 +53,7 @@ func world(t *testing.T, text string) (*testLake, reference.Example) {
 		t.Fatal(err)
 	}
 	l := newLake(t, t.TempDir(), e.Catalog)
-	l.commit(e.Events, e.Voids)
+	l.Ingest(e.Events, e.Voids)
 	return l, e
 }
 
@@ -79,8 +80,8 @@ tracker 21378 click line_item=382
 void c1
 `)
 	l.attribute()
-	entry := func(id, kind string, amount schemas.Money, more map[string]any) map[string]any {
-		e := map[string]any{
+	entry := func(id, kind string, amount schemas.Money, more laketest.Row) laketest.Row {
+		e := laketest.Row{
 			"entry_id": id, "business_day": time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC), "kind": kind, "conversion_id": "c1",
 			"conversion_time": time.Date(2026, 3, 10, 10, 0, 0, 0, time.UTC), "conversion_type": "post_click", "advertiser_id": int64(7),
 			"line_item_id": int64(382), "pixel_id": int64(9012), "touch_id": "t1", "amount": amount, "currency": "USD", "catalog_digest": "d",
@@ -90,16 +91,13 @@ void c1
 		}
 		return e
 	}
-	other := entry("e0", "booking", 1, map[string]any{"conversion_id": "another"})
-	l.publish(func(add func(schemas.Dataset, string, int, row)) {
-		booked := []map[string]any{entry("e1", "booking", 12_500_000, nil), other}
-		add(schemas.Ledger, lake.DateFolder(schemas.Ledger, "2026-03-10"), 2, func(i int) map[string]any { return booked[i] })
-	})
+	other := entry("e0", "booking", 1, laketest.Row{"conversion_id": "another"})
+	book := func(day string, entries ...laketest.Row) {
+		l.Add(lake.Draft{Kind: "ingest"}, laketest.File{Dataset: schemas.Ledger, Folder: lake.DateFolder(schemas.Ledger, day), Rows: entries})
+	}
+	book("2026-03-10", entry("e1", "booking", 12_500_000, nil), other)
 	told(t, "booked", l.now("c1"), "UTC", false)
-	l.publish(func(add func(schemas.Dataset, string, int, row)) {
-		back := entry("e2", "adjustment", -12_500_000, map[string]any{"reason": "voided", "reverses": "e1"})
-		add(schemas.Ledger, lake.DateFolder(schemas.Ledger, "2026-04-02"), 1, func(int) map[string]any { return back })
-	})
+	book("2026-04-02", entry("e2", "adjustment", -12_500_000, laketest.Row{"reason": "voided", "reverses": "e1"}))
 	told(t, "voided", l.now("c1"), "Europe/Berlin", false)
 }
 
@@ -204,7 +202,7 @@ tracker 21378 click line_item=382
 	}
 	late := e.Events[0]
 	late.Type, late.EventID, late.PixelID, late.TrackerID = reference.Click, "t1", nil, new(int64(21378))
-	l.commit([]reference.Event{late}, nil)
+	l.Ingest([]reference.Event{late}, nil)
 	told(t, "late", l.now("c1"), "UTC", false)
 	l.attribute()
 	if x := l.now("c1"); x.Pending != "" || *x.Live.TouchID != "t1" {
@@ -253,17 +251,7 @@ tracker 21378 click line_item=382
 	l.attribute()
 	// The events of c1 are erased; its row stays.
 	folder := lake.EventFolder(schemas.Conversion, "2026-03-10")
-	staging, err := l.Stage()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer staging.Close()
-	empty := l.write(staging, 0, schemas.Events, folder, 0, nil)
-	if _, err := l.Commit(staging, func(*lake.State) (*lake.Draft, error) {
-		return &lake.Draft{Kind: "retention", At: now, Replace: map[string][]lake.Staged{folder: {empty}}}, nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	l.Replace(lake.Draft{Kind: "retention"}, laketest.File{Dataset: schemas.Events, Folder: folder})
 	for id, want := range map[string]string{
 		"nothing": `no conversion has the id "nothing", nor has any other event; allowed: the event_id of a conversion`,
 		"t1":      `no conversion has the id "t1": it is a click of 2026-03-10 09:00:00 UTC, s1:12; allowed: the event_id of a conversion`,

@@ -43,7 +43,7 @@ func TestExplainsWhatWasDecided(t *testing.T) {
 		}
 		defer os.RemoveAll(dir)
 		l := newLake(rt, dir, cat)
-		l.commit(events, voids)
+		l.Ingest(events, voids)
 		rows := reference.Attribute(cat, events, voids)
 		// The engine gives the reference's rows, which its own tests hold it to;
 		// most worlds take the reference's word for it, in less time.
@@ -137,7 +137,7 @@ func TestExplainsTheDocumentedExamples(t *testing.T) {
 		for _, e := range examples {
 			t.Run(e.Name, func(t *testing.T) {
 				l := newLake(t, t.TempDir(), e.Catalog)
-				l.commit(e.Events, e.Voids)
+				l.Ingest(e.Events, e.Voids)
 				wanted := reference.Attribute(e.Catalog, e.Events, e.Voids)
 				if doc == plain {
 					l.decided(wanted)

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"pixledger/attribute"
+	"pixledger/attribute/laketest"
 	"pixledger/attribute/ledger"
 	"pixledger/attribute/reference"
 	"pixledger/schemas"
@@ -31,7 +31,7 @@ type player struct {
 	kept   map[string]string        // the ledger's files after the last close
 }
 
-func newPlayer(t fataler, dir string, c reference.Config) *player {
+func newPlayer(t laketest.T, dir string, c reference.Config) *player {
 	t.Helper()
 	zone, err := time.LoadLocation(c.TimeZone)
 	if err != nil {
@@ -94,41 +94,11 @@ func (p *player) takeClose(c reference.Close) (reference.Closing, *ledger.Summar
 	return did, s
 }
 
-// reader is one DuckDB for all lakes: to open one takes longer than a close.
-var reader = sync.OnceValues(func() (*sql.DB, error) {
-	db, err := sql.Open("duckdb", "")
-	if err == nil {
-		_, err = db.Exec("SET GLOBAL TimeZone = 'UTC'")
-	}
-	return db, err
-})
-
-func (p *player) query(query, path string, row func(*sql.Rows) error) {
-	p.t.Helper()
-	db, err := reader()
-	if err != nil {
-		p.t.Fatalf("%v", err)
-	}
-	rows, err := db.Query(query, p.Path(path))
-	if err != nil {
-		p.t.Fatalf("%v", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows); err != nil {
-			p.t.Fatalf("%v", err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		p.t.Fatalf("%v", err)
-	}
-}
-
 // newEntries reads the entries that were not there when it was last called.
 func (p *player) newEntries() []reference.Entry {
 	p.t.Helper()
 	var out []reference.Entry
-	p.query(`
+	p.Query(`
 		SELECT entry_id, booked::VARCHAR, business_day::VARCHAR, kind, conversion_id, conversion_time, conversion_type, advertiser_id,
 			line_item_id, pixel_id, touch_id, amount, currency, reason, reverses, catalog_digest
 		FROM read_parquet($1, hive_partitioning = true)
@@ -153,25 +123,6 @@ func (p *player) newEntries() []reference.Entry {
 			e.Reverses = new(p.booked[*reverses])
 		}
 		out = append(out, e)
-		return nil
-	})
-	return out
-}
-
-// decisions reads of the attributions what the ledger is held against.
-func (p *player) decisions() []reference.Attribution {
-	p.t.Helper()
-	var out []reference.Attribution
-	p.query(`
-		SELECT conversion_id, conversion_time, outcome, booked_revenue, currency
-		FROM read_parquet($1, hive_partitioning = true)`, "attributions/*/*.parquet", func(rows *sql.Rows) error {
-		var a reference.Attribution
-		var revenue duckdb.Decimal
-		if err := rows.Scan(&a.ConversionID, &a.ConversionTime, &a.Outcome, &revenue, &a.Currency); err != nil {
-			return err
-		}
-		a.BookedRevenue = schemas.Money(revenue.Value.Int64())
-		out = append(out, a)
 		return nil
 	})
 	return out
@@ -352,39 +303,13 @@ func (p *player) meanwhile(rt *rapid.T) {
 	case "compact":
 		if len(p.events) > 0 {
 			e := rapid.SampledFrom(p.events).Draw(rt, "compacted like")
-			p.compact(folderOf(e))
+			p.Compact(laketest.FolderOf(e), p.events)
 		}
 	case "forget":
 		if err := os.RemoveAll(p.Path("_state/cache")); err != nil {
 			rt.Fatalf("%v", err)
 		}
 	}
-}
-
-// compact puts all rows of one folder of events into one file.
-func (p *player) compact(folder string) {
-	p.t.Helper()
-	var rows []reference.Event
-	for _, e := range p.events {
-		if folderOf(e) == folder {
-			rows = append(rows, e)
-		}
-	}
-	staging, err := p.Stage()
-	if err != nil {
-		p.t.Fatalf("%v", err)
-	}
-	defer staging.Close()
-	file := p.write(staging, "merged.parquet", folder, rows)
-	if _, err := p.Commit(staging, func(*lake.State) (*lake.Draft, error) {
-		return &lake.Draft{Kind: "compact", At: made, Replace: map[string][]lake.Staged{folder: {file}}}, nil
-	}); err != nil {
-		p.t.Fatalf("%v", err)
-	}
-}
-
-func folderOf(e reference.Event) string {
-	return lake.EventFolder(schemas.EventType(e.Type), e.EventTime.UTC().Format(time.DateOnly))
 }
 
 // lawsBroken says what does not hold after a close that must hold after each:
@@ -412,7 +337,7 @@ func (p *player) lawsBroken(rt *rapid.T, did reference.Closing, s *ledger.Summar
 	if again, err := attribute.Run(ctx(), full); err != nil || again.Commit != 0 {
 		return fmt.Sprintf("a full attribution is another, of %v; %v", again.Days, err)
 	}
-	if diff := p.differs(p.decisions(), s); diff != "" {
+	if diff := p.differs(p.Attributions(), s); diff != "" {
 		return diff
 	}
 	for _, f := range p.findings() {

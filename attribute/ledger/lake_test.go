@@ -12,14 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apache/arrow/go/v15/arrow"
-	"github.com/apache/arrow/go/v15/arrow/array"
-	"github.com/apache/arrow/go/v15/arrow/decimal128"
-	"github.com/apache/arrow/go/v15/arrow/memory"
-	"github.com/apache/arrow/go/v15/parquet"
-	"github.com/apache/arrow/go/v15/parquet/pqarrow"
-
 	"pixledger/attribute"
+	"pixledger/attribute/laketest"
 	"pixledger/attribute/ledger"
 	"pixledger/attribute/reference"
 	"pixledger/schemas"
@@ -27,16 +21,10 @@ import (
 	"pixledger/schemas/lakedb"
 )
 
-// fataler is what the helpers need of *testing.T and *rapid.T.
-type fataler interface {
-	Helper()
-	Fatalf(format string, args ...any)
-}
-
-// testLake is a lake in a folder, filled by hand, with what closes it.
+// testLake is a lake filled by hand, with what closes it.
 type testLake struct {
-	*lake.Lake
-	t    fataler
+	*laketest.Handmade
+	t    laketest.T
 	opts ledger.Options
 }
 
@@ -56,13 +44,17 @@ func ctx() context.Context { return context.Background() }
 
 var made = time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC)
 
-func newLake(t fataler, dir string, cat *schemas.Catalog, zone *time.Location) *testLake {
+func newLake(t laketest.T, dir string, cat *schemas.Catalog, zone *time.Location) *testLake {
 	t.Helper()
-	l, err := lake.OpenOrCreate(filepath.Join(dir, "lake"), made)
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
-	return &testLake{l, t, optionsFor(l, cat, zone)}
+	l := laketest.New(t, dir, made)
+	l.Bounds = true
+	return &testLake{l, t, optionsFor(l.Lake, cat, zone)}
+}
+
+// over is a lake that is open, as a new process finds it.
+func over(t laketest.T, l *lake.Lake, o ledger.Options) *testLake {
+	o.Attribute.Lake = l
+	return &testLake{laketest.Over(t, l, made), t, o}
 }
 
 func optionsFor(l *lake.Lake, cat *schemas.Catalog, zone *time.Location) ledger.Options {
@@ -73,120 +65,10 @@ func optionsFor(l *lake.Lake, cat *schemas.Catalog, zone *time.Location) ledger.
 	}
 }
 
-// commit publishes events as one commit: a file for each type and date.
+// commit publishes events; voids are for the ledger to take.
 func (l *testLake) commit(events ...reference.Event) {
 	l.t.Helper()
-	if len(events) == 0 {
-		return
-	}
-	staging, err := l.Stage()
-	if err != nil {
-		l.t.Fatalf("%v", err)
-	}
-	defer staging.Close()
-	folders := map[string][]reference.Event{}
-	for _, e := range events {
-		f := lake.EventFolder(schemas.EventType(e.Type), e.EventTime.UTC().Format(time.DateOnly))
-		folders[f] = append(folders[f], e)
-	}
-	draft := &lake.Draft{Kind: "ingest", At: made}
-	for folder, rows := range folders {
-		draft.Add = append(draft.Add, l.write(staging, fmt.Sprintf("%d.parquet", len(draft.Add)), folder, rows))
-	}
-	if _, err := l.Commit(staging, func(*lake.State) (*lake.Draft, error) { return draft, nil }); err != nil {
-		l.t.Fatalf("%v", err)
-	}
-}
-
-func (l *testLake) write(s *lake.Staging, name, folder string, events []reference.Event) lake.Staged {
-	l.t.Helper()
-	p := filepath.Join(s.Dir(), name)
-	f, err := os.Create(p)
-	if err != nil {
-		l.t.Fatalf("%v", err)
-	}
-	schema := schemas.Events.ArrowSchema()
-	w, err := pqarrow.NewFileWriter(schema, f, parquet.NewWriterProperties(), pqarrow.DefaultWriterProps())
-	if err != nil {
-		l.t.Fatalf("%v", err)
-	}
-	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
-	defer b.Release()
-	out := lake.Staged{Folder: folder, Name: name, Rows: int64(len(events))}
-	for i, e := range events {
-		row := eventRow(e)
-		for c, column := range schemas.Events.Columns {
-			appendValue(b.Field(c), row[column.Name])
-		}
-		if t := e.EventTime.UnixMicro(); i == 0 || t < out.MinTime {
-			out.MinTime = t
-		}
-		out.MaxTime = max(out.MaxTime, e.EventTime.UnixMicro())
-	}
-	record := b.NewRecord()
-	defer record.Release()
-	if err := w.Write(record); err != nil {
-		l.t.Fatalf("%v", err)
-	}
-	if err := w.Close(); err != nil {
-		l.t.Fatalf("%v", err)
-	}
-	content, err := os.ReadFile(p)
-	if err != nil {
-		l.t.Fatalf("%v", err)
-	}
-	sum := sha256.Sum256(content)
-	out.Bytes, out.SHA256 = int64(len(content)), hex.EncodeToString(sum[:])
-	return out
-}
-
-func appendValue(b array.Builder, v any) {
-	switch v := v.(type) {
-	case string:
-		b.(*array.StringBuilder).Append(v)
-	case int16:
-		b.(*array.Int16Builder).Append(v)
-	case int64:
-		b.(*array.Int64Builder).Append(v)
-	case bool:
-		b.(*array.BooleanBuilder).Append(v)
-	case time.Time:
-		b.(*array.TimestampBuilder).Append(arrow.Timestamp(v.UnixMicro()))
-	case *string:
-		if v == nil {
-			b.AppendNull()
-			return
-		}
-		b.(*array.StringBuilder).Append(*v)
-	case *int64:
-		if v == nil {
-			b.AppendNull()
-			return
-		}
-		b.(*array.Int64Builder).Append(*v)
-	case *schemas.Money:
-		if v == nil {
-			b.AppendNull()
-			return
-		}
-		b.(*array.Decimal128Builder).Append(decimal128.FromI64(int64(*v)))
-	default:
-		b.AppendNull()
-	}
-}
-
-func eventRow(e reference.Event) map[string]any {
-	row := map[string]any{
-		"event_id": e.EventID, "event_time": e.EventTime, "ingested_at": made, "edge": "edge-1",
-		"source_id": e.SourceID, "source_offset": e.SourceOffset, "method": "GET", "status": int16(200),
-		"consent": e.Consent, "user_id": e.UserID, "invalid_reason": e.InvalidReason, "pixel_id": e.PixelID,
-		"pixel_code": e.PixelCode, "member_id": e.MemberID, "tracker_id": e.TrackerID, "token": e.Token,
-		"order_id": e.OrderID, "value": e.Value, "value_text": e.ValueText, "other": e.Other, "sspdata": e.SSPData,
-	}
-	if e.Type == reference.Conversion {
-		row["server_side"] = e.ServerSide
-	}
-	return row
+	l.Ingest(events, nil)
 }
 
 // at sets the clock.

@@ -1,8 +1,6 @@
 package ledger_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,13 +72,8 @@ func (l *testLake) forge(day, query string) {
 	if _, err := db.Exec("COPY (" + query + ") TO '" + p + "' (FORMAT parquet)"); err != nil {
 		l.t.Fatalf("%s: %v", query, err)
 	}
-	content, err := os.ReadFile(p)
-	if err != nil {
-		l.t.Fatalf("%v", err)
-	}
-	sum := sha256.Sum256(content)
 	folder := lake.DateFolder(schemas.Ledger, day)
-	file := lake.Staged{Folder: folder, Name: "forged.parquet", Rows: 1, Bytes: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}
+	file := l.Staged(staging, folder, "forged.parquet", 1)
 	if _, err := l.Commit(staging, func(*lake.State) (*lake.Draft, error) {
 		return &lake.Draft{Kind: "forge", At: made, Replace: map[string][]lake.Staged{folder: {file}}}, nil
 	}); err != nil {
@@ -128,8 +121,7 @@ func TestVerifyFindsForgeries(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			l := &testLake{forged, t, whole.opts}
-			l.opts.Attribute.Lake = forged
+			l := over(t, forged, whole.opts)
 			l.forge(c.day, c.query)
 			got := l.findings()
 			for _, want := range append(c.want, "did not add it") {

@@ -242,10 +242,9 @@ func TestPowerCutInAClose(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		o := before.opts
-		o.Attribute.Lake = l
-		_, err = ledger.Close(ctx(), o)
-		return &testLake{l, t, o}, err
+		again := over(t, l, before.opts)
+		_, err = again.tryClose()
+		return again, err
 	}
 	watched := func(root string) *disktest.Machine {
 		m := disktest.New(root)
@@ -283,7 +282,7 @@ func TestPowerCutInAClose(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := (&testLake{l, t, before.opts}).contents(); !maps.Equal(got, want) {
+			if got := over(t, l, before.opts).contents(); !maps.Equal(got, want) {
 				t.Errorf("done before a cut at %d, %s, with %s: got %v, want %v", n, m.Told(n), survival, got, want)
 			}
 		}

@@ -37,6 +37,12 @@ LEFT JOIN pixel_periods AS p
     AND r.event_time >= p.from_time
     AND r.event_time < p.until_time;
 
+DROP VIEW lines;
+
+DROP TABLE told;
+
+DROP TABLE told_again;
+
 -- Those that touches are looked for, with how far back.
 CREATE TEMP VIEW asked_in_windows AS
 SELECT

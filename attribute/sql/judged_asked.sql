@@ -1,5 +1,6 @@
--- What steps 1 to 8 say of the conversions that are asked for.
-CREATE TEMP TABLE judged AS
+-- What steps 1 to 8 say of the conversions that are asked for, those of one
+-- stretch of time: from $1 to before $2.
+INSERT INTO judged
 SELECT
     q.conversion_id,
     q.conversion_time,
@@ -15,4 +16,6 @@ SELECT
     w.touch AS touch,
     q.code_hash
 FROM asked AS q
-LEFT JOIN winners AS w ON w.conversion_id = q.conversion_id;
+LEFT JOIN winners AS w ON w.conversion_id = q.conversion_id
+WHERE q.conversion_time >= $1
+    AND q.conversion_time < $2;

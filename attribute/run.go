@@ -237,13 +237,17 @@ func (r *run) findWinners() error {
 	return nil
 }
 
-// tieBytes is what a pair of a conversion and a line item that touches are
-// looked for takes of the memory, measured at a million conversions, and as much
-// again to be on the safe side.
-const tieBytes = 400
+// What a pass over the touches takes of the memory, measured with a margin: to
+// read them, and for each pair of a conversion and a line item that they are
+// looked for.
+const (
+	passBytes = 90 << 20
+	tieBytes  = 200
+	leastTies = 50_000
+)
 
 // mostTies is how many such pairs one pass looks for; a variable for tests.
-var mostTies = func(memory int64) int64 { return max(memory/tieBytes, 1) }
+var mostTies = func(memory int64) int64 { return max((memory-passBytes)/tieBytes, leastTies) }
 
 // memory is DuckDB's limit, in bytes.
 func (r *run) memory() (int64, error) {

@@ -15,6 +15,10 @@ COPY (
         FROM known_of_day AS k
         LEFT JOIN voided AS v ON v.conversion_id = k.conversion_id
     ),
+    won AS (
+        SELECT *, CASE WHEN reason IS NULL THEN tracker_id END AS winning_tracker_id
+        FROM reasoned
+    ),
     earned AS (
         SELECT
             d.*,
@@ -25,9 +29,9 @@ COPY (
             p.advertiser_id,
             p.currency,
             CASE WHEN d.is_click THEN r.post_click_revenue ELSE r.post_view_revenue END AS revenue
-        FROM reasoned AS d
+        FROM won AS d
         LEFT JOIN payers AS p ON p.pixel_id = d.pixel_id
-        LEFT JOIN trackers AS t ON d.reason IS NULL AND t.tracker_id = d.tracker_id
+        LEFT JOIN trackers AS t ON t.tracker_id = d.winning_tracker_id
         LEFT JOIN rate_periods AS r
             ON r.pixel_id = d.pixel_id
             AND r.line_item_id = t.line_item_id

@@ -22,7 +22,7 @@ var disagreeSQL string
 // The memory that the configuration allows, such that the whole process stays
 // within the goal, and the peer's.
 const (
-	nightMemory = "180MB"
+	nightMemory = "140MB"
 	monthMemory = "700MB"
 	peerMemory  = "4GB"
 )

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"runtime/debug"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -53,6 +54,9 @@ one commit. Running it again with nothing new changes nothing.`,
 }
 
 func attributeOptions(a *app, s *setup, l *lake.Lake) attribute.Options {
+	// A large catalog leaves more memory behind than the rest of this process
+	// needs; DuckDB has better use for it.
+	debug.FreeOSMemory()
 	return attribute.Options{
 		Lake: l, Catalog: s.catalog, Now: a.now(),
 		Memory: byteSize(s.cfg.Limits.Memory), Threads: s.cfg.Limits.Threads,

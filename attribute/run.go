@@ -242,8 +242,8 @@ func (r *run) findWinners() error {
 // looked for.
 const (
 	passBytes = 90 << 20
-	tieBytes  = 200
-	leastTies = 50_000
+	tieBytes  = 400
+	leastTies = 250_000
 )
 
 // mostTies is how many such pairs one pass looks for; a variable for tests.

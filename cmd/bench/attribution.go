@@ -23,7 +23,7 @@ var disagreeSQL string
 // within the goal, and the peer's.
 const (
 	nightMemory = "140MB"
-	monthMemory = "700MB"
+	monthMemory = "580MB"
 	peerMemory  = "4GB"
 )
 

@@ -25,7 +25,7 @@ var sizes = []int{1, 10, 11, 12, 13, 14, 15}
 // the catalog was before, and whether the last run left what it knows.
 func TestDecidesAsTheRulesSay(t *testing.T) {
 	// A large lake is matched in several passes, and so is this.
-	defer attribute.LookForAtMost(20)()
+	defer attribute.LookForAtMost(200)()
 	base := t.TempDir()
 	drawn := 0
 	defer func() { t.Logf("%d worlds", drawn) }()

@@ -68,8 +68,10 @@ func TestDecidesAsTheRulesSay(t *testing.T) {
 					h.compact()
 				}
 			}
-			if i > 0 && rapid.IntRange(0, 2).Draw(rt, "catalog changes") == 0 {
-				l.cat = reference.ChangedCatalog(rt, l.cat)
+			if i > 0 && rapid.Bool().Draw(rt, "catalog changes") {
+				for range n { // each is of one entry, so that most worlds see one
+					l.cat = reference.ChangedCatalog(rt, l.cat)
+				}
 			}
 			h.run()
 		}
@@ -209,4 +211,43 @@ tracker 1 impression line_item=382
 	if s.Conversions != n || s.PostView < n*9/10 {
 		t.Errorf("got %+v", s)
 	}
+}
+
+// One late touch runs through orders and users: it earns the first conversion,
+// so the second is a duplicate, so the third is its user's first, and so on.
+func TestLateTouchRunsThroughOrdersAndUsers(t *testing.T) {
+	const settings = `
+pixel 9012
+line_item 382 pixel=9012 post_click_revenue=12.50
+tracker 21378 click line_item=382
+`
+	l := newLake(t, t.TempDir(), parse(t, settings).Catalog)
+	l.come(t, settings, `
+2026-03-10 09:00 click      t2 user=bert tracker=21378
+2026-03-10 09:00 click      t3 user=dora tracker=21378
+2026-03-10 10:00 conversion c1 user=anna pixel=9012 order=A
+2026-03-10 11:00 conversion c2 user=bert pixel=9012 order=A
+2026-03-10 12:00 conversion c3 user=bert pixel=9012 order=B
+2026-03-10 13:00 conversion c4 user=dora pixel=9012 order=B
+2026-03-10 14:00 conversion c5 user=dora pixel=9012
+`)
+	l.run(2)
+	l.check(parse(t, settings+`
+expect c1 no_touch
+expect c2 post_click touch=t2 revenue=12.50
+expect c3 repeat
+expect c4 post_click touch=t3 revenue=12.50
+expect c5 repeat
+`))
+	l.come(t, settings, "2026-03-10 09:30 click t1 user=anna tracker=21378\n")
+	if s := l.run(2); s.Looked != 5 {
+		t.Errorf("looked at %d", s.Looked)
+	}
+	l.check(parse(t, settings+`
+expect c1 post_click touch=t1 revenue=12.50
+expect c2 duplicate_order
+expect c3 post_click touch=t2 revenue=12.50
+expect c4 duplicate_order
+expect c5 post_click touch=t3 revenue=12.50
+`))
 }

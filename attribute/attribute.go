@@ -139,16 +139,12 @@ func RunHeld(ctx context.Context, o Options) (Summary, error) {
 	if !o.Full {
 		known = loadCache(o.Lake)
 	}
-	state, err := o.Lake.State()
-	if err != nil {
-		return Summary{}, err
-	}
-	w, err := findWork(o.Lake, state, o.Catalog, known)
+	w, err := newestWork(o, known)
 	if err != nil {
 		return Summary{}, fmt.Errorf("attribute: %w", err)
 	}
 	if w.nothing() {
-		s := newSummary(state)
+		s := newSummary(w.state)
 		for _, d := range w.cache.Days {
 			s.add(d)
 		}
@@ -159,7 +155,7 @@ func RunHeld(ctx context.Context, o Options) (Summary, error) {
 		return Summary{}, err
 	}
 	defer staging.Close()
-	r, err := compute(ctx, o, known, staging.Dir(), true)
+	r, err := compute(ctx, o, w, staging.Dir(), true)
 	if err != nil {
 		return Summary{}, fmt.Errorf("attribute: %w", o.tooLarge(err))
 	}
@@ -212,24 +208,28 @@ type result struct {
 	cache   *cache
 }
 
-// compute attributes the newest state into dir, going on from what is known.
-// The files read may be exchanged meanwhile by a compaction: then it begins
-// again. keep says that a cache is left.
-func compute(ctx context.Context, o Options, known *cache, dir string, keep bool) (*result, error) {
+// newestWork is the work of the newest state, going on from what is known.
+func newestWork(o Options, known *cache) (*work, error) {
+	state, err := o.Lake.State()
+	if err != nil {
+		return nil, err
+	}
+	return findWork(o.Lake, state, o.Catalog, known)
+}
+
+// compute does the work into dir. The files read may be exchanged meanwhile by a
+// compaction: then it begins again, with the work of the newest state. keep says
+// that a cache is left.
+func compute(ctx context.Context, o Options, w *work, dir string, keep bool) (*result, error) {
 	for attempt := 1; ; attempt++ {
-		state, err := o.Lake.State()
-		if err != nil {
-			return nil, err
-		}
-		w, err := findWork(o.Lake, state, o.Catalog, known)
-		if err != nil {
-			return nil, err
-		}
 		r, err := attributeInto(ctx, o, w, dir, keep)
 		if err == nil {
 			return r, nil
 		}
-		if attempt == 3 || ctx.Err() != nil || !exchanged(o.Lake, state) {
+		if attempt == 3 || ctx.Err() != nil || !exchanged(o.Lake, w.state) {
+			return nil, err
+		}
+		if w, err = newestWork(o, w.cache); err != nil {
 			return nil, err
 		}
 	}

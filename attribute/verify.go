@@ -60,7 +60,11 @@ func Verify(ctx context.Context, o Options) (_ []Problem, err error) {
 		return nil, fmt.Errorf("verify attributions: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r, err := compute(ctx, o, emptyCache(), dir, false)
+	w, err := newestWork(o, emptyCache())
+	if err != nil {
+		return nil, fmt.Errorf("verify attributions: %w", err)
+	}
+	r, err := compute(ctx, o, w, dir, false)
 	if err != nil {
 		return nil, fmt.Errorf("verify attributions: %w", err)
 	}

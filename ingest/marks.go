@@ -75,14 +75,15 @@ func NoteMarks(ctx context.Context, sources []Source, state *lake.State) (*Marks
 	// A log that is renamed between two looks stands at neither path: the files
 	// are listed until they stand where they stood.
 	for range notingPasses {
-		if err := m.noteAt(ctx, places, state, seen); err != nil {
+		stood, err := m.noteAt(ctx, places, state, seen)
+		if err != nil {
 			return nil, err
 		}
 		before := places
 		if places, err = m.list(); err != nil {
 			return nil, err
 		}
-		if slices.Equal(places, before) {
+		if stood && slices.Equal(places, before) {
 			return m, nil
 		}
 	}
@@ -98,8 +99,32 @@ type place struct {
 	key    inodeKey
 }
 
-// list lists all files of the sources.
+// list lists all files of the sources. A file that is renamed between the look
+// at the folder and the look at the file would be missing: the list counts when
+// every name had its file, and the names are the same afterwards.
 func (m *Marks) list() ([]place, error) {
+	names, err := m.names()
+	if err != nil {
+		return nil, err
+	}
+	for range notingPasses {
+		out, all, err := filesAt(names)
+		if err != nil {
+			return nil, err
+		}
+		before := names
+		if names, err = m.names(); err != nil {
+			return nil, err
+		}
+		if all && slices.Equal(names, before) {
+			return out, nil
+		}
+	}
+	return nil, errTooFast
+}
+
+// names lists the names alone, as places without a file.
+func (m *Marks) names() ([]place, error) {
 	var out []place
 	for i := range m.sources {
 		src := &m.sources[i]
@@ -108,40 +133,53 @@ func (m *Marks) list() ([]place, error) {
 			return nil, err
 		}
 		for _, p := range paths {
-			fi, err := os.Stat(p)
-			switch {
-			case err == nil:
-				out = append(out, place{p, src, keyAt(p, fi)})
-			case !errors.Is(err, fs.ErrNotExist): // renamed since it was listed
-				return nil, err
-			}
+			out = append(out, place{path: p, source: src})
 		}
 	}
 	return out, nil
 }
 
-// noteAt notes the marks of the files at the places that were not seen yet.
-func (m *Marks) noteAt(ctx context.Context, places []place, state *lake.State, seen map[inodeKey]bool) error {
+// filesAt fills in which files stand at the names, and tells whether all did.
+func filesAt(names []place) ([]place, bool, error) {
+	out := make([]place, 0, len(names))
+	for _, n := range names {
+		fi, err := os.Stat(n.path)
+		switch {
+		case err == nil:
+			out = append(out, place{n.path, n.source, keyAt(n.path, fi)})
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, false, err
+		}
+	}
+	return out, len(out) == len(names), nil
+}
+
+// noteAt notes the marks of the files at the places that were not seen yet, and
+// tells whether each file still stood where it was listed.
+func (m *Marks) noteAt(ctx context.Context, places []place, state *lake.State, seen map[inodeKey]bool) (bool, error) {
+	stood := true
 	for _, p := range places {
 		if err := ctx.Err(); err != nil {
-			return err
+			return false, err
 		}
 		if seen[p.key] {
 			continue
 		}
 		key, mk, err := noteFile(ctx, p.source, p.path, state)
 		if errors.Is(err, fs.ErrNotExist) {
+			stood = false
 			continue // renamed since it was listed
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		if mk != nil && !seen[key] {
 			m.behind = append(m.behind, mk)
 		}
 		seen[key] = true
+		stood = stood && key == p.key
 	}
-	return nil
+	return stood, nil
 }
 
 // noteFile notes one file's mark; nil where all of it is committed, or nothing of

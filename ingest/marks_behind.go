@@ -108,11 +108,12 @@ type candidate struct {
 
 // find opens the file that holds the mark's content now; nil where none does.
 func (l *looking) find(ctx context.Context, mk *mark) (*candidate, error) {
-	if c, err := mk.heldBy(ctx, mk.path); c != nil || err != nil {
+	if c, _, err := mk.heldBy(ctx, mk.path); c != nil || err != nil {
 		return c, err
 	}
 	// While files are renamed, one may stand at neither name: it is not there
-	// when it is at none of the places, and they stay the same.
+	// when each place still had its file and none holds the content, and the
+	// places stay the same.
 	for range notingPasses {
 		if l.places == nil {
 			var err error
@@ -123,13 +124,16 @@ func (l *looking) find(ctx context.Context, mk *mark) (*candidate, error) {
 		// First the file itself, under another name.
 		places := slices.Clone(l.places)
 		slices.SortStableFunc(places, func(a, b place) int { return mk.isAt(b) - mk.isAt(a) })
+		stood := true
 		for _, p := range places {
-			if c, err := mk.heldBy(ctx, p.path); c != nil || err != nil {
+			c, key, err := mk.heldBy(ctx, p.path)
+			if c != nil || err != nil {
 				return c, err
 			}
+			stood = stood && key == p.key
 		}
 		now, err := l.marks.list()
-		if err != nil || slices.Equal(now, l.places) {
+		if err != nil || stood && slices.Equal(now, l.places) {
 			return nil, err
 		}
 		l.places = now
@@ -145,28 +149,30 @@ func (mk *mark) isAt(p place) int {
 	return 0
 }
 
-// heldBy opens the file at a path when it holds the mark's content.
-func (mk *mark) heldBy(ctx context.Context, path string) (*candidate, error) {
+// heldBy opens the file at a path when it holds the mark's content, and says
+// which file it is in either case; that of no file is zero.
+func (mk *mark) heldBy(ctx context.Context, path string) (*candidate, inodeKey, error) {
 	f, fi, err := openRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, inodeKey{}, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, inodeKey{}, err
 	}
 	c := &candidate{f: f, fi: fi}
 	var holds bool
 	if c.how, err = detectCompression(f, path); err == nil {
 		holds, err = mk.isIn(ctx, c)
 	}
+	h := holderOf(f, fi)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("read %s: %w", path, err), f.Close())
+		return nil, h.key, errors.Join(fmt.Errorf("read %s: %w", path, err), f.Close())
 	}
 	if !holds {
-		return nil, f.Close()
+		return nil, h.key, f.Close()
 	}
-	mk.path, mk.holder = path, holderOf(f, fi)
-	return c, nil
+	mk.path, mk.holder = path, h
+	return c, h.key, nil
 }
 
 // isIn tells whether a file holds the mark's content.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"pixledger/schemas"
 	"pixledger/schemas/lakedb"
 )
 
@@ -62,19 +63,11 @@ func (pl *plan) bind(ctx context.Context, conn *sql.Conn) ([]*time.Location, err
 	if err != nil {
 		return nil, err
 	}
-	// A range beyond these says no more, and would have thousands of offsets.
-	end := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
-	all, bounds := []span{}, Range{From: end, Until: beginning}
+	all, bounds := []span{}, Range{From: latest, Until: beginning}
 	for i, z := range zones {
-		r, err := pl.params.resolve(z)
+		r, err := pl.rangeIn(z)
 		if err != nil {
 			return nil, err
-		}
-		if r.From.Before(beginning) {
-			r.From = beginning
-		}
-		if r.Until.After(end) {
-			r.Until = end
 		}
 		all = append(all, spans(i, r, z)...)
 		if r.From.Before(bounds.From) {
@@ -84,16 +77,21 @@ func (pl *plan) bind(ctx context.Context, conn *sql.Conn) ([]*time.Location, err
 			bounds.Until = r.Until
 		}
 	}
-	values := []any{pl.by, pl.filters, pl.ofPixels(), all, owners, bounds.From.UTC(), bounds.Until.UTC(), pl.params.Now.UTC()}
+	firstDay, untilDay, err := pl.days()
+	if err != nil {
+		return nil, err
+	}
+	values := []any{
+		document{pl.by}, document{pl.filters}, document{pl.values}, pl.ofPixels(), document{all}, document{owners},
+		bounds.From.UTC(), bounds.Until.UTC(), pl.params.Now.UTC(), firstDay, untilDay, dateOrNull(pl.params.LedgerFrom),
+	}
 	statements := strings.Split(strings.TrimSuffix(strings.TrimSpace(bindSQL), ";"), ";\n")
 	if len(statements) != len(values) {
 		return nil, fmt.Errorf("%d statements bind %d values", len(statements), len(values))
 	}
 	for i, v := range values {
-		switch v.(type) {
-		case time.Time, bool:
-		default:
-			b, err := json.Marshal(v)
+		if d, ok := v.(document); ok {
+			b, err := json.Marshal(d.of)
 			if err != nil {
 				return nil, err
 			}
@@ -106,6 +104,78 @@ func (pl *plan) bind(ctx context.Context, conn *sql.Conn) ([]*time.Location, err
 	return zones, nil
 }
 
+// document is a value that is bound as JSON.
+type document struct{ of any }
+
+// latest is where a range ends at the latest, as beginning is where it begins
+// at the earliest: beyond them it says no more, and would have thousands of
+// offsets.
+var latest = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// rangeIn is the range that was asked for, in one of the report's zones: of a
+// report of business days, those that it covers.
+func (pl *plan) rangeIn(zone *time.Location) (Range, error) {
+	if pl.def.Business {
+		first, until, err := pl.days()
+		if err != nil {
+			return Range{}, err
+		}
+		zone = pl.configured()
+		return Range{schemas.Day(first).Begin(zone), schemas.Day(until).Begin(zone)}, nil
+	}
+	r, err := pl.params.resolve(zone)
+	if err != nil {
+		return r, err
+	}
+	if r.From.Before(beginning) {
+		r.From = beginning
+	}
+	if r.Until.After(latest) {
+		r.Until = latest
+	}
+	return r, nil
+}
+
+// days are the calendar days whose midnight in the report's zone is in its
+// range, half-open, as dates.
+func (pl *plan) days() (first, until string, err error) {
+	r, err := pl.params.resolve(pl.zone)
+	if err != nil {
+		return "", "", err
+	}
+	if r.From.Before(beginning) {
+		r.From = beginning
+	}
+	if r.Until.After(latest) {
+		r.Until = latest
+	}
+	return pl.firstMidnight(r.From), pl.firstMidnight(r.Until), nil
+}
+
+// firstMidnight is the first calendar day that begins at or after a time.
+func (pl *plan) firstMidnight(t time.Time) string {
+	day := schemas.DayOf(t, pl.zone)
+	if day.Begin(pl.zone).Before(t) {
+		day = day.Plus(1)
+	}
+	return string(day)
+}
+
+// configured is the zone of the business days.
+func (pl *plan) configured() *time.Location {
+	if pl.params.Zone == nil {
+		return time.UTC
+	}
+	return pl.params.Zone
+}
+
+func dateOrNull(d schemas.Day) any {
+	if d == "" {
+		return nil
+	}
+	return string(d)
+}
+
 type owner struct {
 	AdvertiserID int64 `json:"advertiser_id"`
 	Zone         int   `json:"zone"`
@@ -115,7 +185,10 @@ type owner struct {
 // by one of their own.
 func (pl *plan) zones(ctx context.Context, conn *sql.Conn) (zones []*time.Location, owners []owner, err error) {
 	zones, owners = []*time.Location{pl.zone}, []owner{}
-	if !pl.byOwner {
+	if pl.def.Business {
+		zones[0] = pl.configured() // its times, if any, are of the business days' zone
+	}
+	if !pl.byOwner || pl.def.Business {
 		return zones, owners, nil
 	}
 	rows, err := conn.QueryContext(ctx, "SELECT id, time_zone FROM advertisers WHERE time_zone IS NOT NULL ORDER BY id")

@@ -30,6 +30,15 @@ const zoneColumn = "zone"
 // *UsageError. It writes as it reads: WithLake holds a result back until it is
 // whole.
 func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer, f Format) error {
+	out, err := NewWriter(w, f, Sheet{Title: name, Guard: true})
+	if err != nil {
+		return err
+	}
+	return RunTo(ctx, db, name, p, out)
+}
+
+// RunTo is Run to a writer that the caller has made.
+func RunTo(ctx context.Context, db *lakedb.DB, name string, p Params, out Writer) error {
 	pl, err := newPlan(name, &p)
 	if err != nil {
 		return err
@@ -42,10 +51,6 @@ func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer,
 	zones, err := pl.bind(ctx, conn)
 	if err != nil {
 		return fmt.Errorf("report %s: %w", name, err)
-	}
-	out, err := NewWriter(w, f, Sheet{Title: name, Guard: true})
-	if err != nil {
-		return err
 	}
 	s := &shown{names: pl.show, out: out, zones: zones}
 	if err := stream(ctx, conn, pl.def.sql, s); err != nil {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	_ "embed" // the statements
@@ -42,7 +43,7 @@ func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer,
 	if err != nil {
 		return fmt.Errorf("report %s: %w", name, err)
 	}
-	out, err := NewWriter(w, f, Sheet{Title: name, Guard: true})
+	out, err := NewWriter(w, f, pl.sheet(f))
 	if err != nil {
 		return err
 	}
@@ -51,6 +52,48 @@ func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer,
 		return fmt.Errorf("report %s: %w", name, err)
 	}
 	return out.Close()
+}
+
+// sheet says how the report is written. Its facts are for a page's readers: a
+// workbook of a report is one sheet.
+func (pl *plan) sheet(f Format) Sheet {
+	s := Sheet{Title: pl.def.Name, Guard: true, Money: moneyOf(pl.show)}
+	if f == HTML {
+		s.Facts = pl.facts()
+	}
+	return s
+}
+
+// facts say what was asked.
+func (pl *plan) facts() []Fact {
+	p := pl.params
+	var facts []Fact
+	if !pl.def.Rangeless {
+		facts = append(facts, TextFact("range", p.rangeText()))
+		zone := pl.zone.String()
+		if pl.byOwner {
+			zone = "each advertiser's, else " + zone
+		}
+		facts = append(facts, TextFact("time zone", zone))
+		if r, err := p.resolve(pl.zone); err == nil && p.Range != "" && p.Range != "lifetime" {
+			facts = append(facts, TextFact("from", timeText(r.From, pl.zone)), TextFact("until", timeText(r.Until, pl.zone)))
+		}
+	}
+	if len(p.Filters) > 0 {
+		facts = append(facts, TextFact("filters", strings.Join(p.Filters, ", ")))
+	}
+	return append(facts, TextFact("made", timeText(p.Now.Truncate(time.Second), pl.zone)))
+}
+
+// rangeText says the range in the words of the flags.
+func (p *Params) rangeText() string {
+	switch {
+	case p.From != "" || p.To != "":
+		return strings.TrimSpace("from " + cmp.Or(p.From, "the beginning") + " to " + cmp.Or(p.To, "now"))
+	case p.Range != "":
+		return p.Range
+	}
+	return "lifetime"
 }
 
 // bind puts the plan's values onto the connection and gives the zones by index.

@@ -258,7 +258,7 @@ func visible(s string) string {
 			return ' '
 		case r < ' ' || r >= 0x7f && r < 0xa0,
 			r == 0x061c, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069,
-			r == 0x2028, r == 0x2029, r == 0xfeff:
+			r == 0x2028, r == 0x2029, r == 0xfeff, r == 0xfffe, r == 0xffff:
 			return -1
 		}
 		return r

@@ -25,7 +25,7 @@ const (
 type Picture struct {
 	Title   string
 	SVG     []byte
-	X       string // what Labels are
+	X, Y    string // what Labels and Figures are
 	Labels  []string
 	Figures []string // exact
 	Notes   []string // what is not drawn
@@ -274,6 +274,7 @@ func (d *Drawing) picture(s seriesKey) (*Picture, error) {
 	if s.currency != "" {
 		what += " " + visible(s.currency)
 	}
+	p.Y = what
 	p.Title = what + " by " + d.chart.X
 	if d.chart.Title != "" {
 		p.Title = visible(d.chart.Title) + ": " + what

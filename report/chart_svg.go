@@ -6,6 +6,7 @@ import (
 	"html"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,10 +21,8 @@ const (
 	pictureFont   = 9.75 // points: 13 pixels
 )
 
-const (
-	mostBars  = 62 // over time; more points are a line
-	mostTimes = 5  // that are named below a line
-)
+// Bars are drawn for so few points over time; more are a line.
+const mostBars = 62
 
 // Colours that are seen on light and on dark ground. Text has a colour that
 // stands for the page's own.
@@ -59,7 +58,7 @@ func drawSVG(kind ChartKind, title, description string, labels []string, values 
 		o := charts.NewLineChartOptionWithData([][]float64{values})
 		o.Theme, o.Padding, o.ValueFormatter = chartTheme, padding, axisText
 		o.XAxis.Labels, o.XAxis.LabelFontStyle, o.XAxis.BoundaryGap = labels, font, charts.Ptr(false)
-		o.XAxis.LabelCount = mostTimes
+		o.XAxis.LabelCount = 5 // at least
 		o.YAxis[0] = axis
 		o.Symbol, o.LineStrokeWidth = charts.Symbol{Shape: charts.SymbolNone}, 2
 		err = painter.LineChart(o)
@@ -160,6 +159,7 @@ func dressed(svg []byte, title, description string, width func(string) int) []by
 		tag = bytes.ReplaceAll(tag, svgInk, []byte("currentColor"))
 		return bytes.ReplaceAll(tag, svgFont, []byte("Roboto,Arial,system-ui,sans-serif"))
 	})
+	svg = uncrowded(svg, width)
 	svg = svgText.ReplaceAllFunc(svg, func(element []byte) []byte {
 		parts := svgText.FindSubmatch(element)
 		s := html.UnescapeString(string(parts[2]))
@@ -172,4 +172,32 @@ func dressed(svg []byte, title, description string, width func(string) int) []by
 	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="%s" %s><title>%s</title><desc>%s</desc>`,
 		t, svgViewBox.Find(svg), t, d)
 	return svgStart.ReplaceAllLiteral(svg, []byte(head))
+}
+
+var svgPlace = regexp.MustCompile(`^<text x="(-?[0-9]+)" y="(-?[0-9]+)"`)
+
+// uncrowded takes out the texts of a line that run into the one after them: the
+// library always writes the last, and may write one right before it.
+func uncrowded(svg []byte, width func(string) int) []byte {
+	places := svgText.FindAllSubmatchIndex(svg, -1)
+	var nextX, nextY int
+	out := svg
+	for i := len(places) - 1; i >= 0; i-- {
+		p := places[i]
+		at := svgPlace.FindSubmatch(svg[p[0]:p[1]])
+		if at == nil {
+			continue
+		}
+		x, errX := strconv.Atoi(string(at[1]))
+		y, errY := strconv.Atoi(string(at[2]))
+		if errX != nil || errY != nil {
+			continue
+		}
+		if y == nextY && x < nextX && x+width(html.UnescapeString(string(svg[p[4]:p[5]])))+8 > nextX {
+			out = slices.Concat(out[:p[0]], out[p[1]:]) // from the end, so places before stay
+			continue
+		}
+		nextX, nextY = x, y
+	}
+	return out
 }

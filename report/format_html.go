@@ -43,7 +43,6 @@ type htmlFact struct{ Name, Value string }
 
 type htmlPicture struct {
 	Picture
-	Y      string
 	SVG    template.HTML
 	Points []htmlPoint
 }
@@ -135,7 +134,7 @@ func (h *htmlWriter) head(w io.Writer) error {
 		}
 		for _, p := range pictures {
 			// The drawing is this package's own, its texts escaped.
-			hp := htmlPicture{Picture: p, Y: p.Title, SVG: template.HTML(p.SVG)}
+			hp := htmlPicture{Picture: p, SVG: template.HTML(p.SVG)}
 			for i, label := range p.Labels {
 				hp.Points = append(hp.Points, htmlPoint{label, p.Figures[i]})
 			}

@@ -252,6 +252,9 @@ func intervalText(i duckdb.Interval) string {
 // visible replaces what a terminal or a page would obey instead of show: control
 // characters, and marks that turn the direction of the text around them.
 func visible(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\r' || r == '\t':

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	_ "embed" // the statements
@@ -30,15 +31,16 @@ const zoneColumn = "zone"
 // *UsageError. It writes as it reads: WithLake holds a result back until it is
 // whole.
 func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer, f Format) error {
-	out, err := NewWriter(w, f, Sheet{Title: name, Guard: true})
-	if err != nil {
-		return err
-	}
-	return RunTo(ctx, db, name, p, out)
+	return RunTo(ctx, db, name, p, func(s Sheet) (Writer, error) {
+		if f != HTML {
+			s.Facts = nil // a report's workbook has one sheet
+		}
+		return NewWriter(w, f, s)
+	})
 }
 
-// RunTo is Run to a writer that the caller has made.
-func RunTo(ctx context.Context, db *lakedb.DB, name string, p Params, out Writer) error {
+// RunTo is Run to a writer that the caller opens, by the report's own sheet.
+func RunTo(ctx context.Context, db *lakedb.DB, name string, p Params, open func(Sheet) (Writer, error)) error {
 	pl, err := newPlan(name, &p)
 	if err != nil {
 		return err
@@ -52,11 +54,53 @@ func RunTo(ctx context.Context, db *lakedb.DB, name string, p Params, out Writer
 	if err != nil {
 		return fmt.Errorf("report %s: %w", name, err)
 	}
+	out, err := open(pl.sheet())
+	if err != nil {
+		return err
+	}
 	s := &shown{names: pl.show, out: out, zones: zones}
 	if err := stream(ctx, conn, pl.def.sql, s); err != nil {
 		return fmt.Errorf("report %s: %w", name, err)
 	}
 	return out.Close()
+}
+
+// sheet says how the report is written. Its facts are for a page's readers: a
+// workbook of a report is one sheet.
+func (pl *plan) sheet() Sheet {
+	return Sheet{Title: pl.def.Name, Guard: true, Money: moneyOf(pl.show), Facts: pl.facts()}
+}
+
+// facts say what was asked.
+func (pl *plan) facts() []Fact {
+	p := pl.params
+	var facts []Fact
+	if !pl.def.Rangeless {
+		facts = append(facts, TextFact("range", p.rangeText()))
+		zone := pl.zone.String()
+		if pl.byOwner {
+			zone = "each advertiser's, else " + zone
+		}
+		facts = append(facts, TextFact("time zone", zone))
+		if r, err := p.resolve(pl.zone); err == nil && p.Range != "" && p.Range != "lifetime" {
+			facts = append(facts, TextFact("from", timeText(r.From, pl.zone)), TextFact("until", timeText(r.Until, pl.zone)))
+		}
+	}
+	if len(p.Filters) > 0 {
+		facts = append(facts, TextFact("filters", strings.Join(p.Filters, ", ")))
+	}
+	return append(facts, TextFact("made", timeText(p.Now.Truncate(time.Second), pl.zone)))
+}
+
+// rangeText says the range in the words of the flags.
+func (p *Params) rangeText() string {
+	switch {
+	case p.From != "" || p.To != "":
+		return strings.TrimSpace("from " + cmp.Or(p.From, "the beginning") + " to " + cmp.Or(p.To, "now"))
+	case p.Range != "":
+		return p.Range
+	}
+	return "lifetime"
 }
 
 // bind puts the plan's values onto the connection and gives the zones by index.

@@ -65,8 +65,7 @@ func RunTo(ctx context.Context, db *lakedb.DB, name string, p Params, open func(
 	return out.Close()
 }
 
-// sheet says how the report is written. Its facts are for a page's readers: a
-// workbook of a report is one sheet.
+// sheet says how the report is written.
 func (pl *plan) sheet() Sheet {
 	return Sheet{Title: pl.def.Name, Guard: true, Money: moneyOf(pl.show), Facts: pl.facts()}
 }

@@ -25,7 +25,8 @@ type Destination struct {
 	// what it received is kept under it.
 	Name string
 	// Put brings files there in their order; a file that is there already with
-	// the same bytes is left, one with others is an error.
+	// the same bytes is left, one with others is an error. Its errors name the
+	// file and the destination.
 	Put func(ctx context.Context, files []Sendable) error
 }
 
@@ -137,7 +138,7 @@ func (o *DeliverOptions) deliverTo(ctx context.Context, dest Destination, days [
 			continue
 		}
 		if err := o.put(ctx, dest, d); err != nil {
-			err = fmt.Errorf("deliver %s to %s: %w", d, dest.Name, err)
+			err = fmt.Errorf("the export of %s: %w", d, err)
 			if ctx.Err() == nil {
 				err = errors.Join(err, o.noteFailure(dest, d, err))
 			}

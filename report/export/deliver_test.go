@@ -80,12 +80,12 @@ func TestEveryDestinationGetsEverything(t *testing.T) {
 	first := &outbox{name: "first"}
 	second := &outbox{name: "second", fail: func(file string) error {
 		if broken && file == "manifest_2026-11-11.json" {
-			return errors.New("no space left")
+			return errors.New("second: no space left")
 		}
 		return nil
 	}}
 	err := w.deliver(DeliverOptions{}, second, first)
-	if err == nil || !strings.Contains(err.Error(), "deliver 2026-11-11 to second: no space left") {
+	if err == nil || !strings.Contains(err.Error(), "the export of 2026-11-11: second: no space left") {
 		t.Errorf("error %v", err)
 	}
 	want := byName(w.files())

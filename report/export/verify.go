@@ -88,7 +88,7 @@ func (c *checking) day(ctx context.Context, d Day, first bool) error {
 func (c *checking) facts(d Day, m *Manifest) {
 	totals := maps.Clone(m.Totals)
 	if len(d.Amounts) == 0 && len(totals) == 1 { // nothing, in the catalog's currency
-		maps.DeleteFunc(totals, func(_, amount string) bool { return amount == "0.000000" })
+		maps.DeleteFunc(totals, func(_, amount string) bool { return amount == nothing })
 	}
 	for _, x := range []struct {
 		what         string

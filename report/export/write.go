@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"math/big"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,9 @@ import (
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
 )
+
+// nothing is the total of a day without entries.
+const nothing = "0.000000"
 
 // The reports that a day's export consists of, with the names of their files.
 var parts = []struct{ report, file string }{
@@ -97,7 +101,7 @@ func (w *writing) day(ctx context.Context, d Day) error {
 		return err
 	}
 	if len(m.Totals) == 0 {
-		m.Totals[w.catalog.Currency] = "0.000000"
+		m.Totals[w.catalog.Currency] = nothing
 	}
 	b, err := m.encode()
 	if err != nil {
@@ -157,21 +161,25 @@ func (w *writing) part(ctx context.Context, folder, name, stem string, d Day) ([
 		return err
 	}
 	t := &tally{sums: map[string]*big.Int{}}
-	outs := []report.Writer{t}
-	for _, format := range w.Formats {
-		f, err := createFile(w.Lake.Disk(), filepath.Join(folder, stem+"."+string(format)))
-		if err != nil {
-			return nil, nil, errors.Join(err, closeAll())
+	open := func(s report.Sheet) (report.Writer, error) {
+		s.Title, s.Facts = name+" "+string(d.Day), w.facts(d)
+		outs := []report.Writer{t}
+		for _, format := range w.Formats {
+			f, err := createFile(w.Lake.Disk(), filepath.Join(folder, stem+"."+string(format)))
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, f)
+			out, err := report.NewWriter(f, format, s)
+			if err != nil {
+				return nil, err
+			}
+			outs = append(outs, out)
 		}
-		files = append(files, f)
-		out, err := report.NewWriter(f, format, report.Sheet{Title: name + " " + string(d.Day), Guard: true})
-		if err != nil {
-			return nil, nil, errors.Join(err, closeAll())
-		}
-		outs = append(outs, out)
+		return report.Tee(outs...), nil
 	}
 	p := report.Params{From: string(d.Day), To: string(d.Day.Plus(1)), Zone: w.Zone, Now: d.Until}
-	if err := report.RunTo(ctx, w.db, name, p, report.Tee(outs...)); err != nil {
+	if err := report.RunTo(ctx, w.db, name, p, open); err != nil {
 		return nil, nil, errors.Join(err, closeAll())
 	}
 	out := make([]File, len(files))
@@ -182,6 +190,45 @@ func (w *writing) part(ctx context.Context, folder, name, stem string, d Day) ([
 		out[i] = File{Name: filepath.Base(f.file.Name()), SHA256: hex.EncodeToString(f.hash.Sum(nil)), Rows: t.rows}
 	}
 	return out, t, nil
+}
+
+// facts are what the manifest says of the day, for the readers of a workbook or
+// a page: all but the files' checksums, which no file can hold of itself.
+func (w *writing) facts(d Day) []report.Fact {
+	facts := []report.Fact{
+		report.IntegerFact("sequence", d.Sequence),
+		report.DateFact("date", dateOf(d.Day)),
+		report.TextFact("from", d.From.UTC().Format(time.RFC3339)),
+		report.TextFact("to", d.Until.UTC().Format(time.RFC3339)),
+		report.IntegerFact("entries", d.Entries),
+	}
+	for _, currency := range slices.Sorted(maps.Keys(d.Amounts)) {
+		facts = append(facts, totalFact(currency, d.Amounts[currency]))
+	}
+	if len(d.Amounts) == 0 {
+		facts = append(facts, totalFact(w.catalog.Currency, nothing))
+	}
+	facts = append(facts, report.TextFact("catalog_digest", d.Catalog), report.IntegerFact("version", manifestVersion))
+	if w.previous == nil {
+		return append(facts, report.NullFact("previous_sha256"))
+	}
+	return append(facts, report.TextFact("previous_sha256", *w.previous))
+}
+
+// totalFact is a sum of money; as text where it is beyond an entry's amount.
+func totalFact(currency, amount string) report.Fact {
+	if m, ok := schemas.ParseMoney(amount); ok {
+		return report.MoneyFact("total "+currency, m)
+	}
+	return report.TextFact("total "+currency, amount)
+}
+
+func dateOf(d schemas.Day) time.Time {
+	t, err := time.Parse(time.DateOnly, string(d))
+	if err != nil {
+		panic("export: " + err.Error()) // the ledger's days are dates
+	}
+	return t
 }
 
 // outFile is a file under way, with the hash of what was written to it.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xuri/excelize/v2"
+
 	"pixledger/report"
 	"pixledger/schemas"
 )
@@ -112,6 +114,26 @@ func TestExportsStayAsTheyWereWritten(t *testing.T) {
 	}
 	if slices.Sort(got); !slices.Equal(got, want) {
 		t.Errorf("the third day holds %v, want %v", got, want)
+	}
+	// The workbook has the rows on one sheet and what the manifest says on another.
+	book, err := excelize.OpenReader(strings.NewReader(after["2026-11-12/revenue_2026-11-12.xlsx"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	facts, err := book.GetRows("Export")
+	if err != nil {
+		t.Fatal(err)
+	}
+	previous := hashOf([]byte(after["2026-11-11/manifest_2026-11-11.json"]))
+	for _, want := range [][]string{{"sequence", "3"}, {"date", "2026-11-12"}, {"entries", "3"}, {"total USD", "-13.000000"}, {"catalog_digest", "second"}, {"previous_sha256", previous}} {
+		if !slices.ContainsFunc(facts, func(row []string) bool { return slices.Equal(row, want) }) {
+			t.Errorf("the sheet Export has no row %q: %q", want, facts)
+		}
+	}
+	rows, err := book.GetRows(book.GetSheetName(0))
+	if err != nil || len(rows) != 4 || rows[2][7] != "382" || rows[2][16] != "-12.500000" || rows[1][6] != "0045" {
+		t.Errorf("the sheet of the revenue is %q, %v", rows, err)
 	}
 	w.write()
 	if !maps.Equal(w.files(), after) {

@@ -37,7 +37,7 @@ type Drawing struct {
 	columns  []Column
 	money    Money
 	x, id    int // places; id is -1 where the names have no ids
-	currency int
+	places   moneyPlaces
 	measures []measure
 	keys     map[string]*chartKey
 	rows     int
@@ -62,8 +62,8 @@ type chartKey struct {
 }
 
 type seriesKey struct {
-	measure  int
-	currency string
+	measure int
+	group   string // of money: its currency
 }
 
 // NewDrawing begins a chart of a result with these columns.
@@ -74,7 +74,7 @@ func NewDrawing(c Chart, columns []Column, money Money) (*Drawing, error) {
 	place := func(name string) int {
 		return slices.IndexFunc(columns, func(c Column) bool { return c.Name == name })
 	}
-	d := &Drawing{chart: c, columns: columns, money: money, x: place(c.X), id: -1, currency: money.at(columns), keys: map[string]*chartKey{}}
+	d := &Drawing{chart: c, columns: columns, money: money, x: place(c.X), id: -1, places: money.at(columns), keys: map[string]*chartKey{}}
 	if base, ok := strings.CutSuffix(c.X, "_name"); ok {
 		d.id = place(base + "_id")
 	}
@@ -88,7 +88,7 @@ func NewDrawing(c Chart, columns []Column, money Money) (*Drawing, error) {
 			case KindDouble:
 				m.scale = doubleScale
 			}
-			m.byCurrency = d.currency >= 0 && money.holds(columns[m.place])
+			m.byCurrency = d.places.currency >= 0 && money.holds(columns[m.place])
 		}
 		d.measures = append(d.measures, m)
 	}
@@ -111,14 +111,14 @@ func (d *Drawing) Add(values []any, zone *time.Location) {
 	for i, m := range d.measures {
 		v, ok := m.value(values)
 		if !ok {
-			if m.byCurrency && currencyOf(values, d.currency) == "" {
+			if m.byCurrency && d.places.currencyOf(values) == "" {
 				d.mixed, k.mixed[i] = true, true
 			}
 			continue
 		}
 		s := seriesKey{measure: i}
 		if m.byCurrency {
-			s.currency = currencyOf(values, d.currency)
+			s.group = d.places.groupOf(values)
 		}
 		sum := k.sums[s]
 		if sum == nil {
@@ -234,7 +234,7 @@ func (d *Drawing) series() []seriesKey {
 		}
 	}
 	slices.SortFunc(out, func(a, b seriesKey) int {
-		return cmp.Or(cmp.Compare(a.measure, b.measure), strings.Compare(a.currency, b.currency))
+		return cmp.Or(cmp.Compare(a.measure, b.measure), strings.Compare(a.group, b.group))
 	})
 	return out
 }
@@ -271,8 +271,8 @@ func (d *Drawing) picture(s seriesKey) (*Picture, error) {
 	if what == RowCount {
 		what = "number of rows"
 	}
-	if s.currency != "" {
-		what += " " + visible(s.currency)
+	if s.group != "" {
+		what += " " + visible(s.group)
 	}
 	p.Y = what
 	p.Title = what + " by " + d.chart.X

@@ -185,6 +185,14 @@ func TestPageTotals(t *testing.T) {
 			t.Errorf("no %s in %s", want, foot)
 		}
 	}
+	// What is estimated is not added to what is booked.
+	columns = []Column{varchar("kind"), amount("amount"), varchar("currency")}
+	_, foot, _ = strings.Cut(written(t, HTML, Sheet{Money: moneyOf(namesOf(columns))}, columns, [][]any{
+		{"booking", big.NewInt(5_000_000), "USD"}, {"estimated", big.NewInt(7_000_000), "USD"},
+	}), "<tfoot>")
+	if !strings.Contains(foot, `Total USD</th><td class="n">5.000000 `) || !strings.Contains(foot, `Total USD estimated</th><td class="n">7.000000 `) {
+		t.Errorf("totals: %s", foot)
+	}
 	if !strings.Contains(page, "such columns have no total") {
 		t.Error("the page does not say why media_cost has no total")
 	}

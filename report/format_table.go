@@ -37,7 +37,7 @@ type tableWriter struct {
 	money   Money
 	b       *bufio.Writer
 	columns []tableColumn
-	places  int // of the currency among the columns, or -1
+	places  moneyPlaces
 	rows    [][]tableCell
 	bytes   int
 	begun   bool
@@ -67,7 +67,7 @@ func (t *tableWriter) Begin(columns []Column) error {
 		if t.width > 0 {
 			name = shorten(name, mostName)
 		}
-		t.columns = append(t.columns, tableColumn{Column: c, name: name, cuts: c.cuts(), money: t.places >= 0 && t.money.holds(c), width: wide(name)})
+		t.columns = append(t.columns, tableColumn{Column: c, name: name, cuts: c.cuts(), money: t.places.currency >= 0 && t.money.holds(c), width: wide(name)})
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func (c Column) cuts() bool {
 
 func (t *tableWriter) Row(values []any, zone *time.Location) error {
 	row := make([]tableCell, len(values))
-	currency := visible(currencyOf(values, t.places))
+	currency := visible(t.places.currencyOf(values))
 	for i, v := range values {
 		c := &t.columns[i]
 		row[i].text = nullText

@@ -109,6 +109,12 @@ func docsText() string {
 		if len(d.Dimensions) > 0 {
 			fmt.Fprintf(&b, "\n`--by`: %s\n", strings.Join(d.dimensionIDs(), ", "))
 		}
+		if len(d.Params) > 0 {
+			b.WriteString("\n| parameter | type | is |\n|---|---|---|\n")
+			for _, p := range d.Params {
+				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Flag(), p.Type, p.Doc)
+			}
+		}
 		fmt.Fprintf(&b, "\n`--filter`: %s\n", strings.Join(d.Filters, ", "))
 		for _, n := range d.Notes {
 			fmt.Fprintf(&b, "\n%s%s: %s\n", strings.ToUpper(n.About[:1]), n.About[1:], n.Doc)

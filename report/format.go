@@ -67,6 +67,38 @@ type Writer interface {
 	Close() error
 }
 
+// Tee gives a writer that writes each row to all of several.
+func Tee(writers ...Writer) Writer { return tee(writers) }
+
+type tee []Writer
+
+func (t tee) Begin(columns []Column) error {
+	for _, w := range t {
+		if err := w.Begin(columns); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t tee) Row(values []any, zone *time.Location) error {
+	for _, w := range t {
+		if err := w.Row(values, zone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t tee) Close() error {
+	for _, w := range t {
+		if err := w.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // NewWriter gives the writer of a format.
 func NewWriter(w io.Writer, f Format, s Sheet) (Writer, error) {
 	switch f {

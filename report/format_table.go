@@ -16,7 +16,7 @@ const (
 	// tableRows and tableBytes are what is laid out together, and kept in memory.
 	// The rows after them follow in the same widths.
 	tableRows  = 10_000
-	tableBytes = 16 << 20
+	tableBytes = 8 << 20
 	// leastText is what is left of a column of text that is shortened.
 	leastText = 10
 	// mostName is what is shown of a column's name on a screen.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"math/big"
@@ -157,6 +158,10 @@ func (d *Drawing) key(values []any, zone *time.Location) *chartKey {
 		id = d.columns[d.id].Type.text(values[d.id], zone)
 		key = id + " " + key
 	}
+	if len(key) > sha256.Size*2 { // a name can be of any length
+		sum := sha256.Sum256([]byte(key))
+		key = string(sum[:])
+	}
 	k := d.keys[key]
 	if k == nil {
 		if len(d.keys) == chartKeys {
@@ -164,7 +169,7 @@ func (d *Drawing) key(values []any, zone *time.Location) *chartKey {
 			return nil
 		}
 		// The id stays whole: two labels that are cut must not look alike.
-		label = shorten(visible(label), chartLabel)
+		label = labelText(label)
 		if id != "" {
 			label += " (" + id + ")"
 		}
@@ -172,6 +177,15 @@ func (d *Drawing) key(values []any, zone *time.Location) *chartKey {
 		d.keys[key] = k
 	}
 	return k
+}
+
+// labelText cuts a label to what has room, also one of marks that take none.
+func labelText(s string) string {
+	s = visible(s)
+	if runes := []rune(s); len(runes) > 4*chartLabel {
+		s = string(runes[:4*chartLabel]) + "…"
+	}
+	return shorten(s, chartLabel)
 }
 
 var one = big.NewInt(1)

@@ -159,6 +159,15 @@ func TestChartIsNotForEverything(t *testing.T) {
 			t.Errorf("%v: %v", namesOf(columns), got)
 		}
 	}
+	// Who asks for none gets none.
+	columns := []Column{date("day"), bigint("total_convs")}
+	rows := [][]any{{at("2026-11-01T00:00:00Z"), int64(1)}, {at("2026-11-02T00:00:00Z"), int64(2)}}
+	if n := strings.Count(written(t, HTML, Sheet{}, columns, rows), "<svg"); n != 1 {
+		t.Errorf("%d charts by default", n)
+	}
+	if n := strings.Count(written(t, HTML, Sheet{Charts: []Chart{}}, columns, rows), "<svg"); n != 0 {
+		t.Errorf("%d charts where none is wanted", n)
+	}
 	for _, c := range []Chart{{Kind: OverTime, X: "nope", Y: []string{"n"}}, {Kind: OverTime, X: "day"}, {Kind: OverTime, X: "day", Y: []string{"day"}}, {Kind: "pie", X: "day", Y: []string{"n"}}} {
 		if _, err := NewDrawing(c, []Column{date("day"), bigint("n")}, Money{}); err == nil {
 			t.Errorf("%+v is drawn", c)

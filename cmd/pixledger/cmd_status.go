@@ -361,7 +361,7 @@ func (s *sourceStatus) fill(e *edgeAccount) {
 
 // scheduled lists the jobs that the daemon runs, with their cron specs.
 func scheduled(cfg *Config) []struct{ name, spec string } {
-	return []struct{ name, spec string }{{"attribute", cfg.Schedule.Attribute}, {"close", cfg.Schedule.Close}}
+	return []struct{ name, spec string }{{"attribute", cfg.Schedule.Attribute}, {"close", cfg.Schedule.Close}, {"warehouse", cfg.Schedule.Warehouse}}
 }
 
 func (r *statusReport) jobs(a *app, cfg *Config, l *lake.Lake) error {

@@ -1,7 +1,6 @@
 package warehouse
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +68,8 @@ func copyFile(d *disk.Disk, from, to string) (size int64, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	if size, err = io.Copy(out, bufio.NewReaderSize(in, 1<<20)); err != nil {
+	// The file itself would choose its own, small pieces.
+	if size, err = io.CopyBuffer(out, struct{ io.Reader }{in}, make([]byte, 1<<20)); err != nil {
 		return 0, err
 	}
 	return size, out.Sync()

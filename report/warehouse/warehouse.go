@@ -140,11 +140,25 @@ func Make(ctx context.Context, db *lakedb.DB, o Options) (_ *Tables, err error) 
 		if o.Progress != nil {
 			o.Progress(s.name, int64(i), int64(len(steps)))
 		}
-		if _, err := db.ExecContext(ctx, s.sql, s.args...); err != nil {
+		// Each step is one change of the file: every statement by itself would wait
+		// for the disk by itself.
+		if err := t.step(ctx, s.sql, s.args...); err != nil {
 			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	return t, t.count(ctx)
+}
+
+// step runs statements in one transaction.
+func (t *Tables) step(ctx context.Context, statements string, args ...any) error {
+	tx, err := t.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, statements, args...); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
 }
 
 // built is the file that DuckDB writes.

@@ -30,6 +30,8 @@ test: tools build ## all tests under the race detector, with the real nginx, log
 .PHONY: test-all
 test-all: test ## test, and what needs Node.js or Python: other readers open the lake
 	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother' ./cmd/pixledger
+	@.ci/tools-postgres
+	$(GO) test -race -timeout 10m -count=1 -tags testall -run 'TestPostgres' ./cmd/pixledger
 
 .PHONY: check
 check: ## format, vet, staticcheck, and known vulnerabilities where their database is reachable

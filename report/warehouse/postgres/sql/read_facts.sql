@@ -1,4 +1,4 @@
 -- The facts of some UTC dates, for DuckDB.
 SELECT *
 FROM warehouse.hourly_facts
-WHERE CAST(hour AS DATE) IN (SELECT unnest(CAST($1 AS DATE[])));
+WHERE CAST(hour AS DATE) IN (SELECT CAST(unnest(CAST($1 AS VARCHAR[])) AS DATE));

@@ -77,6 +77,11 @@ func (a *app) makeWarehouse(ctx context.Context, s *setup, l *lake.Lake, target 
 	if _, err := l.KeepCatalog(s.catalog.Content()); err != nil {
 		return err
 	}
+	if target != nil { // before the work for it
+		if err := target.Reach(ctx); err != nil {
+			return err
+		}
+	}
 	bar := a.newProgress("warehouse:", rowProgress)
 	defer bar.done()
 	open := func() (*lakedb.DB, error) { return a.openDB(ctx, s, l) }

@@ -91,6 +91,15 @@ func (t *Target) String() string {
 	return u.String()
 }
 
+// Reach tells why the target can't be connected to.
+func (t *Target) Reach(ctx context.Context) error {
+	conn, err := t.connect(ctx, "pixledger warehouse")
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
 // connect opens a connection, under a name that others see while they wait.
 func (t *Target) connect(ctx context.Context, as string) (*pgx.Conn, error) {
 	config := t.config.Copy()

@@ -81,7 +81,7 @@ func TestPowerCut(t *testing.T) {
 		if err != nil && !errors.Is(err, disktest.ErrStopped) {
 			t.Errorf("stopped at %d, %s: %v", n, m.Told(n), err)
 		}
-		for _, survival := range []disktest.Survival{disktest.Nothing, disktest.InOrder, disktest.Any} {
+		for _, survival := range []disktest.Survival{disktest.Nothing, []disktest.Survival{disktest.InOrder, disktest.Any}[r.IntN(2)]} {
 			after := filepath.Join(quickDir(t), "lake")
 			if rerr := m.Restore(after, survival, r); rerr != nil {
 				t.Fatal(rerr)

@@ -370,7 +370,7 @@ func scheduled(cfg *Config) []scheduledJob {
 	if len(cfg.Exports) > 0 {
 		jobs = append(jobs, scheduledJob{"export", cfg.Schedule.Export, false})
 	}
-	return jobs
+	return append(jobs, scheduledJob{"warehouse", cfg.Schedule.Warehouse, true})
 }
 
 // scheduledJob is a command that the daemon runs at the times of a cron spec.

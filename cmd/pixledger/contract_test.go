@@ -221,7 +221,7 @@ func TestContractNames(t *testing.T) {
 		t.Errorf("the ranges are %v, want %v", got, ranges)
 	}
 	for _, name := range []string{"attributed_conversions", "advertiser_analytics"} {
-		if !slices.Contains(report.Names(), name) {
+		if !slices.Contains(report.BuiltIn().Names(), name) {
 			t.Errorf("there is no report %s", name)
 		}
 	}
@@ -238,7 +238,7 @@ func TestContractNames(t *testing.T) {
 			"booked_revenue media_cost profit ecpm ecpc ecpa post_view_revenue post_click_revenue currency",
 	}
 	for name, want := range columns {
-		d, err := report.Describe(name)
+		d, err := report.BuiltIn().Describe(name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,6 +24,7 @@ type Definition struct {
 	Notes      []Note      // what else a user must know
 	Required   []string    // filters that it can't do without
 	Params     []ParamDef  // its own parameters
+	Totals     *Totals     // what is added up beside the rows; nil is nothing
 	Rangeless  bool        // it speaks of now: no range, no zone
 	// Business says that its days are business days, as the ledger has them: the
 	// configuration's, whatever the report's zone, which says what today is.
@@ -99,7 +100,7 @@ func (h *header) refuse(part, what, allowed string) {
 }
 
 // headerWords are what -- @ is followed by.
-var headerWords = []string{"report", "doc", "column", "param", "choice", "filter", "dimension", "interval", "note", "required", "rangeless", "business"}
+var headerWords = []string{"report", "doc", "column", "param", "choice", "filter", "dimension", "interval", "note", "required", "rangeless", "business", "totals"}
 
 // parseDefinition reads the header of a report's file: the comment lines that
 // begin with -- @ and a word. It reads what it can of one with mistakes; own
@@ -188,6 +189,9 @@ func (h *header) read(rest string, own bool) {
 	case word == "column" && described && (len(fields) >= 2 || own && len(fields) == 1):
 		h.once(fields[0], "the column "+fields[0])
 		d.Columns = append(d.Columns, ColumnDef{fields[0], strings.Join(fields[1:], " "), doc})
+	case word == "totals" && described && len(fields) > 0:
+		h.once(word, word)
+		d.Totals = &Totals{By: fields, Sums: strings.Fields(doc)}
 	case word == "choice" && described && len(fields) >= 2:
 		h.once(fields[0], "the column "+fields[0])
 		d.Choices = append(d.Choices, ColumnDef{fields[0], strings.Join(fields[1:], " "), doc})
@@ -204,6 +208,7 @@ var headerForms = map[string]string{
 	"param": "-- @param NAME TYPE: what it is", "choice": "-- @choice COLUMN TYPE: what it is", "filter": "-- @filter COLUMN COLUMN…, or *", "dimension": "-- @dimension ID NAME: what it is",
 	"interval": "-- @interval hour day month", "note": "-- @note WORD: text", "required": "-- @required COLUMN…",
 	"rangeless": "-- @rangeless alone", "business": "-- @business alone",
+	"totals": "-- @totals COLUMN…: COLUMN…",
 }
 
 func (h *header) param(fields []string, doc string, own bool) {

@@ -206,7 +206,13 @@ func TestHeadersAreTrue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pl, err := newPlan(d, &Params{Now: now})
+		p := Params{Now: now, Values: map[string]string{}}
+		for _, own := range d.Params {
+			if own.Required {
+				p.Values[own.Name] = map[string]string{typeFile: "list.csv", typeMonth: "2026-11"}[own.Type]
+			}
+		}
+		pl, err := newPlan(d, &p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,7 +235,7 @@ func TestHeadersAreTrue(t *testing.T) {
 			}
 		}
 		for _, c := range got.columns {
-			if _, ok := d.column(c.Name); !ok && c.Name != zoneColumn {
+			if _, ok := d.filterColumn(c.Name); !ok && c.Name != zoneColumn {
 				t.Errorf("%s: the header does not name %s", name, c.Name)
 			}
 		}

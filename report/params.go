@@ -1,6 +1,7 @@
 package report
 
 import (
+	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -27,6 +28,10 @@ type Params struct {
 	Zone       *time.Location // the configuration's; nil is UTC
 	LedgerFrom schemas.Day    // the configuration's; empty where it has none
 	Now        time.Time
+
+	// Totals, where it is set, takes the totals of a report that has some, once
+	// all rows are written.
+	Totals io.Writer
 }
 
 // AdvertiserZone is the --time-zone that counts each advertiser's rows in the
@@ -47,7 +52,8 @@ type plan struct {
 	rowFilters map[string][]string
 	values     map[string]string // of the report's own parameters
 	zone       *time.Location
-	byOwner    bool // by the advertisers' zones, where they have one
+	list       *listOptions // of the advertiser\'s list that it reads, or nil
+	byOwner    bool         // by the advertisers' zones, where they have one
 	params     *Params
 }
 
@@ -63,6 +69,9 @@ func newPlan(d *Definition, p *Params) (*plan, error) {
 		return nil, err
 	}
 	if err := pl.takeValues(); err != nil {
+		return nil, err
+	}
+	if err := pl.takeList(); err != nil {
 		return nil, err
 	}
 	_, err := p.resolve(pl.zone)

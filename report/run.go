@@ -40,6 +40,11 @@ func (r *Reports) Run(ctx context.Context, db *lakedb.DB, name string, p Params,
 	if err != nil {
 		return fmt.Errorf("report %s: %w", name, err)
 	}
+	if pl.list != nil {
+		if err := pl.loadOrders(ctx, db, zones); err != nil {
+			return err
+		}
+	}
 	if pl.def.own != nil {
 		if err := lockDown(ctx, db); err != nil {
 			return err
@@ -70,7 +75,10 @@ func (r *Reports) Run(ctx context.Context, db *lakedb.DB, name string, p Params,
 	case err != nil:
 		return fmt.Errorf("report %s: %w", name, err)
 	}
-	return out.Close()
+	if err := out.Close(); err != nil || s.tally == nil {
+		return err
+	}
+	return s.tally.write(p.Totals)
 }
 
 // prepare makes all ready that the statement reads, and gives the zones by index.
@@ -87,6 +95,11 @@ func (pl *plan) prepare(ctx context.Context, db *lakedb.DB) ([]*time.Location, e
 func (pl *plan) bind(ctx context.Context, conn *sql.Conn) ([]*time.Location, error) {
 	if _, err := conn.ExecContext(ctx, preludeSQL); err != nil {
 		return nil, err
+	}
+	if pl.list != nil {
+		if _, err := conn.ExecContext(ctx, ordersSQL); err != nil {
+			return nil, err
+		}
 	}
 	zones, owners, err := pl.zones(ctx, conn)
 	if err != nil {
@@ -255,6 +268,7 @@ type shown struct {
 	take      []int    // places of the columns in the result
 	zone      int      // place of the zone column, or -1
 	filters   []rowFilter
+	tally     *tally // nil where nobody asks for totals
 	values    []any
 }
 
@@ -262,6 +276,12 @@ func (s *shown) begin(columns []Column) error {
 	s.zone = slices.IndexFunc(columns, func(c Column) bool { return c.Name == zoneColumn })
 	if s.plan.def.own != nil {
 		if err := s.beginOwn(columns); err != nil {
+			return err
+		}
+	}
+	if t := s.plan.def.Totals; t != nil && s.plan.params.Totals != nil {
+		var err error
+		if s.tally, err = newTally(t, columns); err != nil {
 			return err
 		}
 	}
@@ -283,6 +303,9 @@ func (s *shown) row(values []any) error {
 		if !f.passes(values[f.at]) {
 			return nil
 		}
+	}
+	if s.tally != nil {
+		s.tally.row(values)
 	}
 	for i, at := range s.take {
 		s.values[i] = values[at]

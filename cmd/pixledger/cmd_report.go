@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -67,10 +68,17 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 			if err != nil {
 				return err
 			}
+			var totals bytes.Buffer
+			p.Totals = &totals
 			p.Zone, p.LedgerFrom = s.cfg.TimeZone, schemas.Day(s.cfg.LedgerFrom)
-			return a.answer(c.Context(), s, out, func(db *lakedb.DB, w io.Writer) error {
+			err = a.answer(c.Context(), s, out, func(db *lakedb.DB, w io.Writer) error {
+				totals.Reset()
 				return reports.Run(c.Context(), db, name, p, w, f)
 			})
+			if err == nil && totals.Len() > 0 {
+				a.logf("%s", strings.TrimSuffix(totals.String(), "\n"))
+			}
+			return err
 		},
 	}
 	fl := c.Flags()
@@ -104,6 +112,15 @@ var ownFlags = []struct {
 	yes        bool // it takes no value
 }{
 	{name: "include-open", help: "revenue: add the open days as kind estimated", yes: true},
+	{name: "orders", help: "reconciliation: the advertiser's list, a csv file"},
+	{name: "order-column", help: "reconciliation: its column of order ids (default order_id)"},
+	{name: "value-column", help: "reconciliation: its column of values (default value)"},
+	{name: "time-column", help: "reconciliation: its column of times or dates"},
+	{name: "delimiter", help: "reconciliation: comma, semicolon or tab (default: what the header has)"},
+	{name: "decimal-comma", help: "reconciliation: values are like 1.234,50", yes: true},
+	{name: "sum-rows", help: "reconciliation: add up the rows of an order", yes: true},
+	{name: "tolerance", help: "reconciliation: values that differ by no more are equal"},
+	{name: "time-tolerance", help: "reconciliation: look so far beyond the range, such as 1h"},
 	{name: "month", help: "statement: the month, such as 2026-03"},
 }
 

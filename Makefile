@@ -28,8 +28,9 @@ test: tools build ## all tests under the race detector, with the real nginx, log
 	$(GO) test -race -timeout 14m $(PACKAGES)
 
 .PHONY: test-all
-test-all: test ## test, and what needs Node.js or Python: other readers open the lake
-	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother' ./cmd/pixledger
+test-all: test ## test, and what needs Node.js, Python, LibreOffice or Chromium: other programs open the lake and results
+	@.ci/tools-office
+	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother' ./cmd/pixledger ./report
 
 .PHONY: check
 check: ## format, vet, staticcheck, and known vulnerabilities where their database is reachable

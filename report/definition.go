@@ -99,8 +99,8 @@ func (h *header) refuse(part, what, allowed string) {
 	h.mistakes = append(h.mistakes, yamlfile.Mistake{File: h.file, Line: h.line, Column: column, What: what, Allowed: allowed})
 }
 
-// headerWords are what -- @ is followed by.
-var headerWords = []string{"report", "doc", "column", "param", "choice", "filter", "dimension", "interval", "note", "required", "rangeless", "business", "totals"}
+// headerWords are what -- @ is followed by; built-in reports have @totals too.
+var headerWords = []string{"report", "doc", "column", "param", "choice", "filter", "dimension", "interval", "note", "required", "rangeless", "business"}
 
 // parseDefinition reads the header of a report's file: the comment lines that
 // begin with -- @ and a word. It reads what it can of one with mistakes; own
@@ -189,7 +189,7 @@ func (h *header) read(rest string, own bool) {
 	case word == "column" && described && (len(fields) >= 2 || own && len(fields) == 1):
 		h.once(fields[0], "the column "+fields[0])
 		d.Columns = append(d.Columns, ColumnDef{fields[0], strings.Join(fields[1:], " "), doc})
-	case word == "totals" && described && len(fields) > 0:
+	case word == "totals" && !own && described && len(fields) > 0:
 		h.once(word, word)
 		d.Totals = &Totals{By: fields, Sums: strings.Fields(doc)}
 	case word == "choice" && described && len(fields) >= 2:
@@ -208,7 +208,6 @@ var headerForms = map[string]string{
 	"param": "-- @param NAME TYPE: what it is", "choice": "-- @choice COLUMN TYPE: what it is", "filter": "-- @filter COLUMN COLUMN…, or *", "dimension": "-- @dimension ID NAME: what it is",
 	"interval": "-- @interval hour day month", "note": "-- @note WORD: text", "required": "-- @required COLUMN…",
 	"rangeless": "-- @rangeless alone", "business": "-- @business alone",
-	"totals": "-- @totals COLUMN…: COLUMN…",
 }
 
 func (h *header) param(fields []string, doc string, own bool) {

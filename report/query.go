@@ -71,13 +71,13 @@ type plain struct {
 }
 
 func (p *plain) begin(columns []Column) error {
-	nameColumns(columns, p.documents)
+	settleColumns(columns, p.documents)
 	return p.out.Begin(columns)
 }
 
-// nameColumns gives a result's columns names of their own, and those that hold
+// settleColumns gives a result's columns names of their own, and those that hold
 // documents as text their type.
-func nameColumns(columns []Column, documents []string) {
+func settleColumns(columns []Column, documents []string) {
 	distinguish(columns)
 	for i, c := range columns {
 		if slices.Contains(documents, c.Name) {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	_ "embed" // the statements
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +34,16 @@ const zoneColumn = "zone"
 // statement finds the database locked down for good. It writes as it reads:
 // WithLake holds a result back until it is whole.
 func (r *Reports) Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer, f Format) error {
+	return r.RunTo(ctx, db, name, p, func(s Sheet) (Writer, error) {
+		if f != HTML {
+			s.Facts = nil // a report's workbook has one sheet
+		}
+		return NewWriter(w, f, s)
+	})
+}
+
+// RunTo is Run to a writer that the caller opens, by the report's own sheet.
+func (r *Reports) RunTo(ctx context.Context, db *lakedb.DB, name string, p Params, open func(Sheet) (Writer, error)) error {
 	pl, err := r.plan(name, &p)
 	if err != nil {
 		return err
@@ -55,7 +67,7 @@ func (r *Reports) Run(ctx context.Context, db *lakedb.DB, name string, p Params,
 		return err
 	}
 	defer conn.Close() // hands the connection back; it has no error to tell
-	out, err := NewWriter(w, f, Sheet{Title: name, Guard: true})
+	out, err := open(pl.sheet())
 	if err != nil {
 		return err
 	}
@@ -89,6 +101,50 @@ func (pl *plan) prepare(ctx context.Context, db *lakedb.DB) ([]*time.Location, e
 	}
 	defer conn.Close() // hands the connection back; it has no error to tell
 	return pl.bind(ctx, conn)
+}
+
+// sheet says how the report is written.
+func (pl *plan) sheet() Sheet {
+	return Sheet{Title: pl.def.Name, Guard: true, Money: moneyOf(pl.show), Facts: pl.facts()}
+}
+
+// facts say what was asked.
+func (pl *plan) facts() []Fact {
+	p := pl.params
+	var facts []Fact
+	if !pl.def.Rangeless {
+		facts = append(facts, TextFact("range", p.rangeText()))
+		zone := pl.zone.String()
+		if pl.byOwner {
+			zone = "each advertiser's, else " + zone
+		}
+		facts = append(facts, TextFact("time zone", zone))
+		if r, err := p.resolve(pl.zone); err == nil && p.Range != "" && p.Range != "lifetime" {
+			facts = append(facts, TextFact("from", timeText(r.From, pl.zone)), TextFact("until", timeText(r.Until, pl.zone)))
+		}
+	}
+	if len(p.Filters) > 0 {
+		facts = append(facts, TextFact("filters", strings.Join(p.Filters, ", ")))
+	}
+	var own []string
+	for _, name := range slices.Sorted(maps.Keys(p.Values)) {
+		own = append(own, name+"="+p.Values[name])
+	}
+	if len(own) > 0 {
+		facts = append(facts, TextFact("parameters", strings.Join(own, ", ")))
+	}
+	return append(facts, TextFact("made", timeText(p.Now.Truncate(time.Second), pl.zone)))
+}
+
+// rangeText says the range in the words of the flags.
+func (p *Params) rangeText() string {
+	switch {
+	case p.From != "" || p.To != "":
+		return strings.TrimSpace("from " + cmp.Or(p.From, "the beginning") + " to " + cmp.Or(p.To, "now"))
+	case p.Range != "":
+		return p.Range
+	}
+	return "lifetime"
 }
 
 // bind puts the plan's values onto the connection and gives the zones by index.

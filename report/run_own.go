@@ -88,7 +88,7 @@ func placeIn(text, number, part string, characters int) (int, bool) {
 // are filtered by.
 func (s *shown) beginOwn(columns []Column) error {
 	d, p := s.plan.def, s.plan.params
-	nameColumns(columns, s.documents)
+	settleColumns(columns, s.documents)
 	if !d.own.readsSpans {
 		s.zone = -1
 	}

@@ -30,7 +30,7 @@ type tally struct {
 type group struct {
 	by   []string
 	rows int64
-	sums []*big.Int // millionths; nil where no row has any
+	sums []*big.Int // millionths
 }
 
 func newTally(t *Totals, columns []Column) (*tally, error) {
@@ -59,15 +59,15 @@ func (y *tally) row(values []any) {
 	key := strings.Join(by, "\x00")
 	g := y.groups[key]
 	if g == nil {
-		g = &group{by: by, sums: make([]*big.Int, len(y.sums))}
+		g = &group{by: by}
+		for range y.sums {
+			g.sums = append(g.sums, new(big.Int))
+		}
 		y.groups[key] = g
 	}
 	g.rows++
 	for i, at := range y.sums {
 		if n, ok := values[at].(*big.Int); ok {
-			if g.sums[i] == nil {
-				g.sums[i] = new(big.Int)
-			}
 			g.sums[i].Add(g.sums[i], n)
 		}
 	}
@@ -114,11 +114,7 @@ func (y *tally) write(w io.Writer) error {
 		}
 		values = append(values, g.rows)
 		for _, s := range g.sums {
-			if s == nil {
-				values = append(values, nil)
-			} else {
-				values = append(values, s)
-			}
+			values = append(values, s)
 		}
 		if err := out.Row(values, time.UTC); err != nil {
 			return err

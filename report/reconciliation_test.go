@@ -46,7 +46,7 @@ func TestReconciliationIsAPlainComparison(t *testing.T) {
 	ours := someConversions(rnd, begin, end)
 	fill(l, ours)
 	db := l.opened(t)
-	for round := range 12 {
+	for round := range 8 {
 		list := someOrders(rnd, ours, begin, end)
 		timed, margin := round%2 == 1, time.Duration(round%3)*time.Hour
 		tolerance := schemas.Money([]int64{0, 1, 500_000}[round%3])

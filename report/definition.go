@@ -22,14 +22,19 @@ type Definition struct {
 	Intervals  []string
 	Dimensions []Dimension
 	Columns    []ColumnDef // figures, where there are dimensions
+	Hidden     []ColumnDef // not shown, but to filter by
 	Filters    []string    // columns that --filter takes
 	Notes      []Note      // what else a user must know
 	Required   []string    // filters that it can't do without
 	Params     []ParamDef  // its own parameters
-	Rangeless  bool        // it speaks of now: no range, no zone
+	Rangeless  bool        // it is of now, or of what its parameters say
+	Needs      []string    // of what is in no view: needAccount and so on
 	// Business says that its days are business days, as the ledger has them: the
 	// configuration's, whatever the report's zone, which says what today is.
 	Business bool
+	// UTC says that its dates are UTC dates: the range is of those, whatever the
+	// report's zone.
+	UTC bool
 	sql      string
 }
 
@@ -116,6 +121,15 @@ func parseDefinition(text string) (*Definition, error) {
 			d.Required = strings.Fields(rest)
 		case word == "rangeless":
 			d.Rangeless = true
+		case word == "needs":
+			d.Needs = strings.Fields(rest)
+			for _, n := range d.Needs {
+				if !slices.Contains(needs, n) {
+					return nil, fmt.Errorf("nothing is known of %q; allowed: %s", n, strings.Join(needs, ", "))
+				}
+			}
+		case word == "utc":
+			d.UTC = true
 		case word == "business":
 			d.Business = true
 		case word == "param" && described && len(fields) >= 2:
@@ -128,6 +142,8 @@ func parseDefinition(text string) (*Definition, error) {
 			d.Dimensions = append(d.Dimensions, Dimension{fields[0], fields[1], doc})
 		case word == "column" && described && len(fields) >= 2:
 			d.Columns = append(d.Columns, ColumnDef{fields[0], strings.Join(fields[1:], " "), doc})
+		case word == "hidden" && described && len(fields) >= 2:
+			d.Hidden = append(d.Hidden, ColumnDef{fields[0], strings.Join(fields[1:], " "), doc})
 		default:
 			return nil, fmt.Errorf("the header has a line that says nothing: %s", strings.TrimSpace(line))
 		}
@@ -190,8 +206,9 @@ func (d *Definition) all() []ColumnDef {
 	return append(out, d.Columns...)
 }
 
+// column gives a column that the report shows or can be filtered by.
 func (d *Definition) column(name string) (ColumnDef, bool) {
-	for _, c := range d.all() {
+	for _, c := range append(d.all(), d.Hidden...) {
 		if c.Name == name {
 			return c, true
 		}

@@ -83,7 +83,11 @@ func docsText() string {
 		}
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", d.Name, d.Doc)
 		if len(d.Dimensions) > 0 {
-			fmt.Fprintf(&b, "Columns: the interval's (`%s`), each `--by` with its name, then the figures.\n\n", strings.Join(d.Intervals, "`, `"))
+			first := ""
+			if len(d.Intervals) > 0 {
+				first = fmt.Sprintf("the interval's (`%s`), ", strings.Join(d.Intervals, "`, `"))
+			}
+			fmt.Fprintf(&b, "Columns: %seach `--by` with its name, then the figures.\n\n", first)
 		}
 		b.WriteString("| column | type | is |\n|---|---|---|\n")
 		for _, c := range d.all() {
@@ -97,6 +101,15 @@ func docsText() string {
 			for _, p := range d.Params {
 				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Flag(), p.Type, p.Doc)
 			}
+		}
+		for _, c := range d.Hidden {
+			fmt.Fprintf(&b, "\nIt is filtered by `%s` (%s) too: %s.\n", c.Name, c.Type, c.Doc)
+		}
+		if d.Rangeless {
+			b.WriteString("\nIt takes no range.\n")
+		}
+		if len(d.Required) > 0 {
+			fmt.Fprintf(&b, "\nIt needs `--filter %s=VALUE`.\n", strings.Join(d.Required, "=VALUE`, `--filter "))
 		}
 		fmt.Fprintf(&b, "\n`--filter`: %s\n", strings.Join(d.Filters, ", "))
 		for _, n := range d.Notes {
@@ -129,6 +142,18 @@ type capture struct{ columns []Column }
 func (c *capture) begin(columns []Column) error { c.columns = columns; return nil }
 func (c *capture) row([]any) error              { return nil }
 
+// asked has what a report can't do without.
+func asked(name string) *Params {
+	p := &Params{Now: now}
+	switch name {
+	case "statement":
+		p.Values = map[string]string{"month": "2026-11"}
+	case "attributed_urls":
+		p.Filters = []string{"pixel_id=9012"}
+	}
+	return p
+}
+
 // Each report's statement gives the columns that its header names, of the
 // types that it names, and every filter it names is one of them.
 func TestHeadersAreTrue(t *testing.T) {
@@ -143,11 +168,11 @@ func TestHeadersAreTrue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pl, err := newPlan(name, &Params{Now: now})
+		pl, err := newPlan(name, asked(name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := pl.bind(context.Background(), conn); err != nil {
+		if _, err := pl.bind(context.Background(), db, conn); err != nil {
 			t.Fatal(err)
 		}
 		var got capture

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pixledger/schemas"
+	"pixledger/schemas/lake"
 )
 
 // Params are what a report is asked for, as the flags give it. The zero value
@@ -26,6 +27,7 @@ type Params struct {
 
 	Zone       *time.Location // the configuration's; nil is UTC
 	LedgerFrom schemas.Day    // the configuration's; empty where it has none
+	Gaps       []lake.Gap     // the open ones, those of silent sources with them
 	Now        time.Time
 }
 
@@ -84,16 +86,21 @@ func (pl *plan) takeZone() (err error) {
 	}
 	p := pl.params
 	if pl.def.Rangeless && (p.Range != "" || p.From != "" || p.To != "") {
-		return usage("no --range, --from or --to", "%s speaks of now", pl.def.Name)
+		return usage("no --range, --from or --to", "%s has no range", pl.def.Name)
 	}
 	switch p.TimeZone {
 	case "":
 	case AdvertiserZone:
 		pl.byOwner = true
 	default:
-		pl.zone, err = loadZone(p.TimeZone)
+		if pl.zone, err = loadZone(p.TimeZone); err != nil {
+			return err
+		}
 	}
-	return err
+	if pl.def.UTC {
+		pl.zone, pl.byOwner = time.UTC, false
+	}
+	return nil
 }
 
 func (pl *plan) takeColumns() error {

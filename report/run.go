@@ -39,7 +39,7 @@ func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer,
 		return err
 	}
 	defer conn.Close() // hands the connection back; it has no error to tell
-	zones, err := pl.bind(ctx, conn)
+	zones, err := pl.bind(ctx, db, conn)
 	if err != nil {
 		return fmt.Errorf("report %s: %w", name, err)
 	}
@@ -55,7 +55,7 @@ func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer,
 }
 
 // bind puts the plan's values onto the connection and gives the zones by index.
-func (pl *plan) bind(ctx context.Context, conn *sql.Conn) ([]*time.Location, error) {
+func (pl *plan) bind(ctx context.Context, db *lakedb.DB, conn *sql.Conn) ([]*time.Location, error) {
 	if _, err := conn.ExecContext(ctx, preludeSQL); err != nil {
 		return nil, err
 	}
@@ -83,6 +83,7 @@ func (pl *plan) bind(ctx context.Context, conn *sql.Conn) ([]*time.Location, err
 	}
 	values := []any{
 		document{pl.by}, document{pl.filters}, document{pl.values}, pl.ofPixels(), document{all}, document{owners},
+		document{pl.account(db)}, document{pl.gaps()}, document{pl.pixels(db)},
 		bounds.From.UTC(), bounds.Until.UTC(), pl.params.Now.UTC(), firstDay, untilDay, dateOrNull(pl.params.LedgerFrom),
 	}
 	statements := strings.Split(strings.TrimSuffix(strings.TrimSpace(bindSQL), ";"), ";\n")

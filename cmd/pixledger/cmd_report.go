@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"pixledger/ingest"
 	"pixledger/report"
 	"pixledger/schemas"
 	"pixledger/schemas/lakedb"
@@ -61,6 +62,7 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 			}
 			p.Zone, p.LedgerFrom = s.cfg.TimeZone, schemas.Day(s.cfg.LedgerFrom)
 			return a.answer(c.Context(), s, out, func(db *lakedb.DB, w io.Writer) error {
+				p.Gaps = ingest.Gaps(db.State, ingestSources(s.cfg), p.Now)
 				return report.Run(c.Context(), db, name, p, w, f)
 			})
 		},
@@ -203,7 +205,16 @@ func (a *app) describeReport(name string) error {
 			fmt.Fprintf(w, "  %-32s %-24s %s\n", p.Flag(), p.Type, p.Doc)
 		}
 	}
+	if d.Rangeless {
+		fmt.Fprintln(w, "\nno range")
+	}
+	for _, name := range d.Required {
+		fmt.Fprintf(w, "\nneeded: --filter %s=VALUE\n", name)
+	}
 	fmt.Fprintf(w, "\n--filter: %s\n", strings.Join(d.Filters, " "))
+	for _, c := range d.Hidden {
+		fmt.Fprintf(w, "  %-32s %-24s %s\n", c.Name, c.Type, c.Doc)
+	}
 	for _, n := range d.Notes {
 		fmt.Fprintf(w, "\n%s: %s\n", n.About, n.Doc)
 	}

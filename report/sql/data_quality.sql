@@ -1,0 +1,109 @@
+-- @report data_quality
+-- @doc The account of lines by source and date, and what was odd about them: lines = events + rejects + ignored + not_counted, in every row. The date is the UTC date of the line's readable time, of an event its own; of lines without one, the date of reading. The source is the one that a line was read for. The range chooses among those dates by their midnight, so its days are UTC's too, whatever the zone. A date that a gap touches has a row also where no line is of it.
+-- @utc
+-- @needs account gaps
+-- @column source VARCHAR: name of the source, else the log file's base name
+-- @column date DATE: UTC date
+-- @column lines BIGINT: lines read; blank lines and headers are none
+-- @column events BIGINT: lines that are events
+-- @column rejects BIGINT: lines that could not be read
+-- @column ignored BIGINT: requests for other paths, and lines before the source's `from`
+-- @column not_counted BIGINT: requests for the edge's paths that are no events, by method or status
+-- @column duplicates BIGINT: conversions among the events whose id an earlier one has: they do not count
+-- @column bots BIGINT: events of robots and tools
+-- @column unreplaced_macros BIGINT: parameters of events whose value is a macro that nobody replaced
+-- @column max_skew_seconds DECIMAL(18,6): the largest step back in time from a line to the next within a file
+-- @column gaps BIGINT: open gaps of the source that touch the date: lines that may be lost; accepted ones too
+-- @filter *
+-- @note order: rows are sorted by source, by its bytes, and date.
+WITH asked AS (
+    SELECT event_id
+    FROM conversion_lines()
+    WHERE date >= getvariable('report_first_day') AND date < getvariable('report_until_day')
+),
+-- What is few is looked at closely: the ids that more than one line may have.
+repeated AS (
+    SELECT hash(event_id) AS id
+    FROM conversion_lines()
+    WHERE hash(event_id) IN (SELECT hash(event_id) FROM asked)
+    GROUP BY id
+    HAVING count(*) > 1
+),
+-- As the view conversions chooses the one that counts; of lines that are equal
+-- in all of that, the first by their place.
+numbered AS (
+    SELECT
+        edge,
+        date,
+        row_number() OVER (
+            PARTITION BY event_id
+            ORDER BY
+                event_time,
+                source_offset,
+                order_id NULLS FIRST,
+                user_id NULLS FIRST,
+                value_text NULLS FIRST,
+                pixel_id NULLS FIRST,
+                pixel_code NULLS FIRST,
+                sspdata NULLS FIRST,
+                other NULLS FIRST,
+                member_id NULLS FIRST,
+                invalid_reason NULLS FIRST,
+                consent,
+                server_side,
+                referer NULLS FIRST,
+                user_agent NULLS FIRST,
+                ip NULLS FIRST,
+                host NULLS FIRST,
+                method,
+                status,
+                edge,
+                source_id
+        ) AS number
+    FROM conversion_lines()
+    WHERE hash(event_id) IN (FROM repeated)
+),
+facts AS (
+    SELECT edge AS source, date, events, rejects, ignored, not_counted, 0 AS duplicates, bots, unreplaced_macros, max_skew_micros, 0 AS gaps
+    FROM report_account
+    UNION ALL
+    SELECT edge, date, 0, 0, 0, 0, 1, 0, 0, 0, 0
+    FROM numbered
+    WHERE number > 1
+    UNION ALL
+    SELECT source, date, 0, 0, 0, 0, 0, 0, 0, 0, 1
+    FROM report_gaps
+),
+summed AS (
+    SELECT
+        source,
+        date,
+        CAST(sum(events + rejects + ignored + not_counted) AS BIGINT) AS lines,
+        CAST(sum(events) AS BIGINT) AS events,
+        CAST(sum(rejects) AS BIGINT) AS rejects,
+        CAST(sum(ignored) AS BIGINT) AS ignored,
+        CAST(sum(not_counted) AS BIGINT) AS not_counted,
+        CAST(sum(duplicates) AS BIGINT) AS duplicates,
+        CAST(sum(bots) AS BIGINT) AS bots,
+        CAST(sum(unreplaced_macros) AS BIGINT) AS unreplaced_macros,
+        from_millionths(max(max_skew_micros)) AS max_skew_seconds,
+        CAST(sum(gaps) AS BIGINT) AS gaps
+    FROM facts
+    WHERE date >= getvariable('report_first_day') AND date < getvariable('report_until_day')
+    GROUP BY source, date
+)
+SELECT *
+FROM summed
+WHERE passes('source', source)
+    AND passes('date', date)
+    AND passes('lines', lines)
+    AND passes('events', events)
+    AND passes('rejects', rejects)
+    AND passes('ignored', ignored)
+    AND passes('not_counted', not_counted)
+    AND passes('duplicates', duplicates)
+    AND passes('bots', bots)
+    AND passes('unreplaced_macros', unreplaced_macros)
+    AND passes('max_skew_seconds', max_skew_seconds)
+    AND passes('gaps', gaps)
+ORDER BY source, date;

@@ -35,7 +35,7 @@ type Definition struct {
 	// UTC says that its dates are UTC dates: the range is of those, whatever the
 	// report's zone.
 	UTC bool
-	sql      string
+	sql string
 }
 
 // ParamDef is a parameter of one report's own, a flag of its name. Its statement

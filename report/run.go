@@ -150,7 +150,17 @@ func (pl *plan) days() (first, until string, err error) {
 	if r.Until.After(latest) {
 		r.Until = latest
 	}
-	return pl.firstMidnight(r.From), pl.firstMidnight(r.Until), nil
+	first, until = pl.firstMidnight(r.From), pl.firstMidnight(r.Until)
+	if lifetime := pl.params.Range == "" || pl.params.Range == "lifetime"; pl.def.UTC && lifetime {
+		// What was read may say any date, and none may be missing in the account.
+		if pl.params.From == "" {
+			first = "0001-01-01"
+		}
+		if pl.params.To == "" {
+			until = "10000-01-01"
+		}
+	}
+	return first, until, nil
 }
 
 // firstMidnight is the first calendar day that begins at or after a time.

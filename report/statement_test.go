@@ -187,7 +187,7 @@ func TestStatementRefuses(t *testing.T) {
 // of the entries gives, every total is the sum of its rows, and the statements
 // of all months are the ledger to the last digit, as revenue is.
 func TestStatementsAddUpToTheLedger(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 8))
 			l := newLake(t, network())

@@ -1,5 +1,5 @@
 -- @report data_quality
--- @doc The account of lines by source and date, and what was odd about them: lines = events + rejects + ignored + not_counted, in every row. The date is the UTC date of the line's readable time, of an event its own; of lines without one, the date of reading. The source is the one that a line was read for. The range chooses among those dates by their midnight, so its days are UTC's too, whatever the zone. A date that a gap touches has a row also where no line is of it.
+-- @doc The account of lines by source and date, and what was odd about them: lines = events + rejects + ignored + not_counted, in every row. The date is the UTC date of the line's readable time, of an event its own; of lines without one, the date of reading. The source is the one that a line was read for. The range chooses among those dates by their midnight, so its days are UTC's too, whatever the zone; without a range, or an end of it, it is over every date that a line gives, one before 2000 or to come too. A date that a gap touches has a row also where no line is of it.
 -- @utc
 -- @needs account gaps
 -- @column source VARCHAR: name of the source, else the log file's base name

@@ -21,7 +21,8 @@ WITH asked AS (
     FROM conversion_lines()
     WHERE date >= getvariable('report_first_day') AND date < getvariable('report_until_day')
 ),
--- What is few is looked at closely: the ids that more than one line may have.
+-- Ids of the range that more than one line has, told by a short hash: what is
+-- few is looked at closely then.
 repeated AS (
     SELECT hash(event_id) AS id
     FROM conversion_lines()
@@ -29,13 +30,37 @@ repeated AS (
     GROUP BY id
     HAVING count(*) > 1
 ),
--- As the view conversions chooses the one that counts; of lines that are equal
--- in all of that, the first by their place.
-numbered AS (
+repeats AS MATERIALIZED (
     SELECT
+        event_id,
         edge,
         date,
-        row_number() OVER (
+        rank() OVER (PARTITION BY event_id ORDER BY event_time, source_offset) AS place
+    FROM conversion_lines()
+    WHERE hash(event_id) IN (FROM repeated)
+),
+-- Which of several lines at one time and offset is first matters where they are
+-- of several sources: all columns of such lines alone are read.
+tied AS (
+    SELECT event_id
+    FROM repeats
+    WHERE place = 1
+    GROUP BY event_id
+    HAVING min(edge) <> max(edge)
+),
+firsts AS (
+    SELECT min(edge) AS edge, min(date) AS date
+    FROM repeats
+    WHERE place = 1 AND event_id NOT IN (FROM tied)
+    GROUP BY event_id
+    UNION ALL
+    (
+        -- As the view conversions chooses the line that counts; of those that are
+        -- equal in all of that, the first by source.
+        SELECT edge, date
+        FROM conversion_lines()
+        WHERE event_id IN (FROM tied)
+        QUALIFY row_number() OVER (
             PARTITION BY event_id
             ORDER BY
                 event_time,
@@ -59,17 +84,18 @@ numbered AS (
                 status,
                 edge,
                 source_id
-        ) AS number
-    FROM conversion_lines()
-    WHERE hash(event_id) IN (FROM repeated)
+        ) = 1
+    )
 ),
 facts AS (
     SELECT edge AS source, date, events, rejects, ignored, not_counted, 0 AS duplicates, bots, unreplaced_macros, max_skew_micros, 0 AS gaps
     FROM report_account
     UNION ALL
     SELECT edge, date, 0, 0, 0, 0, 1, 0, 0, 0, 0
-    FROM numbered
-    WHERE number > 1
+    FROM repeats
+    UNION ALL
+    SELECT edge, date, 0, 0, 0, 0, -1, 0, 0, 0, 0
+    FROM firsts
     UNION ALL
     SELECT source, date, 0, 0, 0, 0, 0, 0, 0, 0, 1
     FROM report_gaps

@@ -14,6 +14,22 @@ SELECT unnest(from_json($1::VARCHAR, '[{
     }]'), max_depth := 2);
 INSERT INTO report_zones BY NAME
 SELECT unnest(from_json($1::VARCHAR, '[{"advertiser_id": "BIGINT", "zone": "INTEGER"}]'), max_depth := 2);
+INSERT INTO report_account BY NAME
+SELECT unnest(from_json($1::VARCHAR, '[{
+        "edge": "VARCHAR",
+        "date": "DATE",
+        "events": "BIGINT",
+        "rejects": "BIGINT",
+        "ignored": "BIGINT",
+        "not_counted": "BIGINT",
+        "bots": "BIGINT",
+        "unreplaced_macros": "BIGINT",
+        "max_skew_micros": "BIGINT"
+    }]'), max_depth := 2);
+INSERT INTO report_gaps BY NAME
+SELECT unnest(from_json($1::VARCHAR, '[{"source": "VARCHAR", "date": "DATE"}]'), max_depth := 2);
+INSERT INTO report_pixels BY NAME
+SELECT unnest(from_json($1::VARCHAR, '[{"pixel_id": "BIGINT", "status": "VARCHAR", "why": "VARCHAR"}]'), max_depth := 2);
 SET VARIABLE report_first = $1::TIMESTAMPTZ;
 SET VARIABLE report_until = $1::TIMESTAMPTZ;
 SET VARIABLE report_now = $1::TIMESTAMPTZ;

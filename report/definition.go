@@ -25,10 +25,14 @@ type Definition struct {
 	Required   []string    // filters that it can't do without
 	Params     []ParamDef  // its own parameters
 	Totals     *Totals     // what is added up beside the rows; nil is nothing
-	Rangeless  bool        // it speaks of now: no range, no zone
+	Rangeless  bool        // it is of now, or of what its parameters say
+	Needs      []string    // of what is in no view: needAccount and so on
 	// Business says that its days are business days, as the ledger has them: the
 	// configuration's, whatever the report's zone, which says what today is.
 	Business bool
+	// UTC says that its dates are UTC dates: the range is of those, whatever the
+	// report's zone.
+	UTC bool
 	// Own is the file of a user's own report, empty of a built-in one.
 	Own string
 	sql string
@@ -99,8 +103,8 @@ func (h *header) refuse(part, what, allowed string) {
 	h.mistakes = append(h.mistakes, yamlfile.Mistake{File: h.file, Line: h.line, Column: column, What: what, Allowed: allowed})
 }
 
-// headerWords are what -- @ is followed by; built-in reports have @totals too.
-var headerWords = []string{"report", "doc", "column", "param", "choice", "filter", "dimension", "interval", "note", "required", "rangeless", "business"}
+// headerWords are what -- @ is followed by; built-in reports have @totals and @needs too.
+var headerWords = []string{"report", "doc", "column", "param", "choice", "filter", "dimension", "interval", "note", "required", "rangeless", "business", "utc"}
 
 // parseDefinition reads the header of a report's file: the comment lines that
 // begin with -- @ and a word. It reads what it can of one with mistakes; own
@@ -179,6 +183,16 @@ func (h *header) read(rest string, own bool) {
 		d.Rangeless = true
 	case word == "business" && rest == "":
 		d.Business = true
+	case word == "utc" && rest == "":
+		d.UTC = true
+	case word == "needs" && !own && rest != "":
+		h.once(word, word)
+		d.Needs = fields
+		for _, n := range fields {
+			if !slices.Contains(needs, n) {
+				h.refuse(n, fmt.Sprintf("nothing is known of %q", n), strings.Join(needs, " "))
+			}
+		}
 	case word == "note" && described && len(fields) == 1:
 		d.Notes = append(d.Notes, Note{fields[0], doc})
 	case word == "param" && described && len(fields) >= 2:
@@ -207,7 +221,7 @@ var headerForms = map[string]string{
 	"report": "-- @report NAME", "doc": "-- @doc TEXT", "column": "-- @column NAME TYPE: what it is",
 	"param": "-- @param NAME TYPE: what it is", "choice": "-- @choice COLUMN TYPE: what it is", "filter": "-- @filter COLUMN COLUMN…, or *", "dimension": "-- @dimension ID NAME: what it is",
 	"interval": "-- @interval hour day month", "note": "-- @note WORD: text", "required": "-- @required COLUMN…",
-	"rangeless": "-- @rangeless alone", "business": "-- @business alone",
+	"rangeless": "-- @rangeless alone", "business": "-- @business alone", "utc": "-- @utc alone",
 }
 
 func (h *header) param(fields []string, doc string, own bool) {
@@ -248,6 +262,7 @@ func (d *Definition) all() []ColumnDef {
 	return append(out, d.Columns...)
 }
 
+// column gives a column that the report shows.
 func (d *Definition) column(name string) (ColumnDef, bool) {
 	for _, c := range d.all() {
 		if c.Name == name {

@@ -157,7 +157,11 @@ func docsText() string {
 		}
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", d.Name, d.Doc)
 		if len(d.Dimensions) > 0 {
-			fmt.Fprintf(&b, "Columns: the interval's (`%s`), each `--by` with its name, then the figures.\n\n", strings.Join(d.Intervals, "`, `"))
+			first := ""
+			if len(d.Intervals) > 0 {
+				first = fmt.Sprintf("the interval's (`%s`), ", strings.Join(d.Intervals, "`, `"))
+			}
+			fmt.Fprintf(&b, "Columns: %seach `--by` with its name, then the figures.\n\n", first)
 		}
 		b.WriteString("| column | type | is |\n|---|---|---|\n")
 		for _, c := range d.all() {
@@ -177,6 +181,12 @@ func docsText() string {
 			for _, c := range d.Choices {
 				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", c.Name, c.Type, c.Doc)
 			}
+		}
+		if d.Rangeless {
+			b.WriteString("\nIt takes no range.\n")
+		}
+		if len(d.Required) > 0 {
+			fmt.Fprintf(&b, "\nIt needs `--filter %s=VALUE`.\n", strings.Join(d.Required, "=VALUE`, `--filter "))
 		}
 		fmt.Fprintf(&b, "\n`--filter`: %s\n", strings.Join(d.Filters, ", "))
 		for _, n := range d.Notes {
@@ -209,6 +219,18 @@ type capture struct{ columns []Column }
 func (c *capture) begin(columns []Column) error { c.columns = columns; return nil }
 func (c *capture) row([]any) error              { return nil }
 
+// asked has what a report can't do without.
+func asked(name string) *Params {
+	p := &Params{Now: now}
+	switch name {
+	case "statement":
+		p.Values = map[string]string{"month": "2026-11"}
+	case "attributed_urls":
+		p.Filters = []string{"pixel_id=9012"}
+	}
+	return p
+}
+
 // Each report's statement gives the columns that its header names, of the
 // types that it names, and every filter it names is one of them.
 func TestHeadersAreTrue(t *testing.T) {
@@ -223,17 +245,20 @@ func TestHeadersAreTrue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := Params{Now: now, Values: map[string]string{}}
+		p := asked(name)
+		if p.Values == nil {
+			p.Values = map[string]string{}
+		}
 		for _, own := range d.Params {
-			if own.Required {
+			if own.Required && p.Values[own.Name] == "" {
 				p.Values[own.Name] = map[string]string{typeFile: "list.csv", typeMonth: "2026-11"}[own.Type]
 			}
 		}
-		pl, err := newPlan(d, &p)
+		pl, err := newPlan(d, p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := pl.bind(context.Background(), conn); err != nil {
+		if _, err := pl.bind(context.Background(), db, conn); err != nil {
 			t.Fatal(err)
 		}
 		var got capture

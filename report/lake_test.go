@@ -53,6 +53,12 @@ func (l *testLake) open() (*lakedb.DB, error) {
 // put commits rows, each to the folder of its time.
 func (l *testLake) put(ds schemas.Dataset, typ schemas.EventType, timeColumn string, rows ...fields) {
 	l.t.Helper()
+	l.commit(lake.Draft{Kind: "ingest"}, ds, typ, timeColumn, rows...)
+}
+
+// commit publishes a draft with rows, each in the folder of its time.
+func (l *testLake) commit(draft lake.Draft, ds schemas.Dataset, typ schemas.EventType, timeColumn string, rows ...fields) {
+	l.t.Helper()
 	staging, err := l.Stage()
 	if err != nil {
 		l.t.Fatal(err)
@@ -67,11 +73,11 @@ func (l *testLake) put(ds schemas.Dataset, typ schemas.EventType, timeColumn str
 		}
 		folders[folder] = append(folders[folder], r)
 	}
-	draft := &lake.Draft{Kind: "ingest", At: now}
+	draft.At = now
 	for folder, rows := range folders {
 		draft.Add = append(draft.Add, l.write(staging, ds, folder, rows))
 	}
-	if _, err := l.Commit(staging, func(*lake.State) (*lake.Draft, error) { return draft, nil }); err != nil {
+	if _, err := l.Commit(staging, func(*lake.State) (*lake.Draft, error) { return &draft, nil }); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -120,6 +126,9 @@ func put(t testing.TB, b array.Builder, v any, c schemas.Column) {
 	case *array.TimestampBuilder:
 		at, _ := v.(time.Time)
 		b.Append(arrow.Timestamp(at.UnixMicro()))
+	case *array.Date32Builder:
+		day, _ := v.(time.Time)
+		b.Append(arrow.Date32FromTime(day))
 	case *array.Int64Builder:
 		n, _ := v.(int)
 		b.Append(int64(n))

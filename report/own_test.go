@@ -29,7 +29,7 @@ func folder(t testing.TB, files map[string]string) string {
 }
 
 // load reads a folder of reports.
-func load(t testing.TB, dir string) *Reports {
+func loaded(t testing.TB, dir string) *Reports {
 	t.Helper()
 	r, err := Load(context.Background(), dir)
 	if err != nil {
@@ -105,7 +105,7 @@ ORDER BY 1, 2`,
 	if err := errors.Join(os.Mkdir(filepath.Join(dir, "folder.sql"), 0o755), os.Symlink(linked, filepath.Join(dir, "linked.sql"))); err != nil {
 		t.Fatal(err)
 	}
-	r := load(t, dir)
+	r := loaded(t, dir)
 	if len(r.Mistakes) > 0 {
 		t.Fatal(r.Mistakes)
 	}
@@ -186,7 +186,7 @@ func TestOwnMistakes(t *testing.T) {
 		"calls.sql":    "-- @report calls\n-- @doc x\nSELECT $now,\n   getenv('HOME')",
 	}
 	dir := folder(t, files)
-	r := load(t, dir)
+	r := loaded(t, dir)
 	got := strings.ReplaceAll(r.Mistakes.Error(), dir+"/", "")
 	golden(t, "own_mistakes.txt", got+"\n")
 	for _, m := range r.Mistakes {
@@ -221,7 +221,7 @@ func TestOwnMistakesOfRunning(t *testing.T) {
 		"header.sql": "-- @report header\n-- @doc x\n-- @column n INTEGER: x\n-- @column m: x\nSELECT count(*) AS n FROM pixels",
 		"reads.sql":  "-- @report reads\n-- @doc x\nSELECT * FROM read_csv('/etc/passwd')",
 	})
-	r := load(t, dir)
+	r := loaded(t, dir)
 	if len(r.Mistakes) > 0 {
 		t.Fatal(r.Mistakes)
 	}
@@ -285,7 +285,7 @@ func TestOwnReachesTheLakeAlone(t *testing.T) {
 		name := fmt.Sprintf("mine_%d", i)
 		files[name+".sql"] = "-- @report " + name + "\n-- @doc x\n-- @param file VARCHAR: x\n" + replace.Replace(statement)
 	}
-	r, before := load(t, folder(t, files)), standing(t, l)
+	r, before := loaded(t, folder(t, files)), standing(t, l)
 	db := l.opened(t)
 	for i, statement := range statements {
 		var out bytes.Buffer
@@ -329,7 +329,7 @@ func standing(t *testing.T, l *testLake) string {
 // A report that never ends is bounded by the limits, and ends with its context.
 func TestOwnIsBounded(t *testing.T) {
 	l := filled(t)
-	r := load(t, folder(t, map[string]string{
+	r := loaded(t, folder(t, map[string]string{
 		"endless.sql": "-- @report endless\n-- @doc x\nWITH RECURSIVE n AS (SELECT 1 AS a UNION ALL SELECT (a + 1) % 7 FROM n) SELECT count(*) FROM n",
 		"cross.sql":   "-- @report cross\n-- @doc x\nSELECT count(*) FROM range(10000000) AS a, range(10000000) AS b WHERE a.range % 7 = b.range % 11",
 		"large.sql":   "-- @report large\n-- @doc x\nSELECT list(a.range) FROM range(1000000000) AS a",

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pixledger/schemas"
+	"pixledger/schemas/lake"
 )
 
 // Params are what a report is asked for, as the flags give it. The zero value
@@ -27,6 +28,7 @@ type Params struct {
 
 	Zone       *time.Location // the configuration's; nil is UTC
 	LedgerFrom schemas.Day    // the configuration's; empty where it has none
+	Gaps       []lake.Gap     // the open ones, those of silent sources with them
 	Now        time.Time
 
 	// Totals, where it is set, takes the totals of a report that has some, once
@@ -87,7 +89,7 @@ func (pl *plan) takeZone() (err error) {
 		if pl.def.own != nil && !pl.def.own.saysRangeless {
 			return usage("no --range, --from or --to, or a statement with $from and $until", "the statement of %s has no range", pl.def.Name)
 		}
-		return usage("no --range, --from or --to", "%s speaks of now", pl.def.Name)
+		return usage("no --range, --from or --to", "%s has no range", pl.def.Name)
 	}
 	if o := pl.def.own; o != nil && p.TimeZone == AdvertiserZone && !o.readsSpans {
 		return usage("an IANA name, or a statement that joins report_spans and report_zones", "the statement of %s has one zone", pl.def.Name)
@@ -97,9 +99,14 @@ func (pl *plan) takeZone() (err error) {
 	case AdvertiserZone:
 		pl.byOwner = true
 	default:
-		pl.zone, err = loadZone(p.TimeZone)
+		if pl.zone, err = loadZone(p.TimeZone); err != nil {
+			return err
+		}
 	}
-	return err
+	if pl.def.UTC {
+		pl.zone, pl.byOwner = time.UTC, false
+	}
+	return nil
 }
 
 func (pl *plan) takeColumns() error {

@@ -15,6 +15,48 @@ CREATE OR REPLACE TEMP TABLE report_spans (
 -- Advertisers whose rows are counted by a zone of their own.
 CREATE OR REPLACE TEMP TABLE report_zones (advertiser_id BIGINT, zone INTEGER);
 
+-- What a report names in its header as its needs, else empty. The account of
+-- lines by edge and UTC date:
+CREATE OR REPLACE TEMP TABLE report_account (
+    edge VARCHAR,
+    date DATE,
+    events BIGINT,
+    rejects BIGINT,
+    ignored BIGINT,
+    not_counted BIGINT,
+    bots BIGINT,
+    unreplaced_macros BIGINT,
+    max_skew_micros BIGINT
+);
+
+-- a row for each open gap and UTC date that it touches;
+CREATE OR REPLACE TEMP TABLE report_gaps (source VARCHAR, date DATE);
+
+-- and what people see of the state of each of the catalog's pixels now.
+CREATE OR REPLACE TEMP TABLE report_pixels (pixel_id BIGINT, status VARCHAR, why VARCHAR);
+
+-- Every line of a conversion, those that repeat an id too.
+CREATE OR REPLACE TEMP MACRO conversion_lines() AS TABLE
+SELECT *
+FROM read_parquet(
+    getvariable('conversion_files'),
+    hive_partitioning = true,
+    hive_types = {'type': VARCHAR, 'date': DATE}
+);
+
+-- Every load of a pixel: a code means the pixel where no id was sent, and the
+-- member is the catalog's. In two parts, because most files have no code at all,
+-- and say so in their statistics.
+CREATE OR REPLACE TEMP MACRO pixel_loads() AS TABLE
+SELECT pixel_id, event_time, date, referer
+FROM conversion_lines()
+WHERE pixel_id IS NOT NULL
+UNION ALL
+SELECT p.id, l.event_time, l.date, l.referer
+FROM conversion_lines() AS l
+JOIN pixels AS p ON p.code = l.pixel_code
+WHERE l.pixel_id IS NULL AND l.member_id = getvariable('member_id');
+
 -- Whether the report is by this column.
 CREATE OR REPLACE TEMP MACRO is_by(name) AS list_contains(getvariable('report_by'), name);
 

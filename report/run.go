@@ -100,7 +100,7 @@ func (pl *plan) prepare(ctx context.Context, db *lakedb.DB) ([]*time.Location, e
 		return nil, err
 	}
 	defer conn.Close() // hands the connection back; it has no error to tell
-	return pl.bind(ctx, conn)
+	return pl.bind(ctx, db, conn)
 }
 
 // sheet says how the report is written.
@@ -144,7 +144,7 @@ func (p *Params) rangeText() string {
 }
 
 // bind puts the plan's values onto the connection and gives the zones by index.
-func (pl *plan) bind(ctx context.Context, conn *sql.Conn) ([]*time.Location, error) {
+func (pl *plan) bind(ctx context.Context, db *lakedb.DB, conn *sql.Conn) ([]*time.Location, error) {
 	if _, err := conn.ExecContext(ctx, preludeSQL); err != nil {
 		return nil, err
 	}
@@ -177,6 +177,7 @@ func (pl *plan) bind(ctx context.Context, conn *sql.Conn) ([]*time.Location, err
 	}
 	values := []any{
 		document{pl.by}, document{pl.filters}, document{pl.values}, pl.ofPixels(), document{all}, document{owners},
+		document{pl.account(db)}, document{pl.gaps()}, document{pl.pixels(db)},
 		bounds.From.UTC(), bounds.Until.UTC(), pl.params.Now.UTC(), firstDay, untilDay, dateOrNull(pl.params.LedgerFrom),
 	}
 	statements := strings.Split(strings.TrimSuffix(strings.TrimSpace(bindSQL), ";"), ";\n")
@@ -243,7 +244,17 @@ func (pl *plan) days() (first, until string, err error) {
 	if r.Until.After(latest) {
 		r.Until = latest
 	}
-	return pl.firstMidnight(r.From), pl.firstMidnight(r.Until), nil
+	first, until = pl.firstMidnight(r.From), pl.firstMidnight(r.Until)
+	if lifetime := pl.params.Range == "" || pl.params.Range == "lifetime"; pl.def.UTC && lifetime {
+		// What was read may say any date, and none may be missing in the account.
+		if pl.params.From == "" {
+			first = "0001-01-01"
+		}
+		if pl.params.To == "" {
+			until = "10000-01-01"
+		}
+	}
+	return first, until, nil
 }
 
 // firstMidnight is the first calendar day that begins at or after a time.

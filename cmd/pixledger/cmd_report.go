@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"pixledger/ingest"
 	"pixledger/report"
 	"pixledger/schemas"
 	"pixledger/schemas/lakedb"
@@ -73,6 +74,7 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 			p.Zone, p.LedgerFrom = s.cfg.TimeZone, schemas.Day(s.cfg.LedgerFrom)
 			err = a.answer(c.Context(), s, out, func(db *lakedb.DB, w io.Writer) error {
 				totals.Reset()
+				p.Gaps = ingest.Gaps(db.State, ingestSources(s.cfg), p.Now)
 				return reports.Run(c.Context(), db, name, p, w, f)
 			})
 			if err == nil && totals.Len() > 0 {
@@ -276,6 +278,12 @@ func (a *app) describeReport(reports *report.Reports, name string) error {
 		for _, c := range d.Choices {
 			fmt.Fprintf(w, "  %-32s %-24s %s\n", c.Name, c.Type, c.Doc)
 		}
+	}
+	if d.Rangeless {
+		fmt.Fprintln(w, "\nno range")
+	}
+	for _, name := range d.Required {
+		fmt.Fprintf(w, "\nneeded: --filter %s=VALUE\n", name)
 	}
 	filters := strings.Join(d.Filters, " ")
 	if d.Own != "" && filters == "" {

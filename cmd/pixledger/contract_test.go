@@ -162,7 +162,7 @@ var flagsOf = map[string]string{
 	"":     "config now wait help",
 	"init": "", "run": "", "ingest": "format source", "attribute": "", "verify": "since", "demo": "", "gen": "",
 	"close": "yes accept-gap by accept-adjustments", "void": "orders pixel reason by", "credit": "line-item amount reason by", "rebuild": "apply",
-	"report":  "range from to interval by filter time-zone format output list describe",
+	"report":  "range from to interval by filter time-zone format output list describe include-open month",
 	"explain": "json all output", "query": "format output", "status": "json", "doctor": "json", "catalog check": "", "edge nginx": "",
 }
 
@@ -220,7 +220,9 @@ func TestContractNames(t *testing.T) {
 	if got := report.RangeNames(); !sameSet(got, ranges) {
 		t.Errorf("the ranges are %v, want %v", got, ranges)
 	}
-	for _, name := range []string{"attributed_conversions", "advertiser_analytics"} {
+	reports := strings.Fields("attributed_conversions advertiser_analytics revenue statement pixel_fired attributed_urls pixel_feed unattributed " +
+		"reconciliation time_to_conversion data_quality")
+	for _, name := range reports {
 		if !slices.Contains(report.BuiltIn().Names(), name) {
 			t.Errorf("there is no report %s", name)
 		}
@@ -237,6 +239,14 @@ func TestContractNames(t *testing.T) {
 		"advertiser_analytics": "imps clicks ctr post_view_convs post_click_convs total_convs convs_rate convs_per_mm click_convs_rate " +
 			"booked_revenue media_cost profit ecpm ecpc ecpa post_view_revenue post_click_revenue currency",
 		"reconciliation": "order_id status value_here value_there conversion_id outcome reason",
+		"revenue": "booked business_month advertiser_id advertiser_name advertiser_code insertion_order_id po_number line_item_id line_item_name " +
+			"line_item_code pixel_id pixel_name conversion_type kind rate conversions amount currency",
+		"pixel_fired":     "pixel_id pixel_name advertiser_id last_fired loads_last_12_hours state status why",
+		"attributed_urls": "url loads last_load",
+		"unattributed":    "pixel_id pixel_name reason conversions",
+		"data_quality":    "source date lines events rejects ignored not_counted duplicates bots unreplaced_macros max_skew_seconds gaps",
+		"ledger_entries": "entry_id booked business_day kind conversion_id conversion_time conversion_type advertiser_id line_item_id pixel_id touch_id " +
+			"amount currency reason reverses catalog_digest",
 	}
 	for name, want := range columns {
 		d, err := report.BuiltIn().Describe(name)

@@ -132,7 +132,8 @@ func FuzzCheckpoint(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, state := range []string{string(want), `null`, `{}`, `{"seq":1,"files":null}`, `{"seq":1,"sources":{"src":null}}`} {
+	for _, state := range []string{string(want), `null`, `{}`, `{"seq":1,"files":null}`, `{"seq":1,"sources":{"src":null}}`,
+		`{"seq":1,"files":{},"sources":{"src":{"by_edge":{"a":{"2026-11-01":null}}}},"gaps":{},"accepted":{},"latest":{}}`} {
 		f.Add([]byte(state), true)
 		f.Add([]byte(state), false)
 	}
@@ -144,7 +145,7 @@ func FuzzCheckpoint(f *testing.F) {
 		b := state
 		if signed { // as by someone who knows how
 			var err error
-			if b, err = json.Marshal(checkpoint{SHA256: hashHex(state), State: state}); err != nil {
+			if b, err = json.Marshal(checkpoint{Layout: checkpointLayout, SHA256: hashHex(state), State: state}); err != nil {
 				return
 			}
 		}

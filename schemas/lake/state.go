@@ -53,6 +53,10 @@ type Source struct {
 	Inode     uint64             `json:"inode,omitempty"`
 	Born      int64              `json:"born,omitempty"`
 	Days      map[string]*Counts `json:"days"`
+	// ByEdge is the account of each edge and day, where the file was read for more
+	// than one edge: under another name it may be another's. It is nil while there
+	// is one.
+	ByEdge map[string]map[string]*Counts `json:"by_edge,omitempty"`
 	// LastTime is the time of the last line that has one, Unix microseconds; 0
 	// where none has.
 	LastTime int64 `json:"last_time,omitempty"`
@@ -106,6 +110,7 @@ func (s *State) fold(r *Record, sum string) error {
 		if g.Start != src.Position {
 			return fmt.Errorf("commit %d reads %s from %d, but its position is %d", r.Seq, g.SourceID, g.Start, src.Position)
 		}
+		src.addByEdge(g)
 		src.Edge, src.Name, src.Position = g.Edge, g.Name, g.End
 		src.Head, src.Anchor, src.HeadLines = g.Head, g.Anchor, g.HeadLines
 		src.Device, src.Inode, src.Born = g.Device, g.Inode, g.Born
@@ -394,9 +399,16 @@ func (l *Lake) ReadRecord(seq int64) (*Record, string, error) {
 	return r, sum, err
 }
 
+// checkpointLayout is what a checkpoint holds of the records. It is raised with
+// every part that a state is given: a checkpoint of another layout lacks it, or
+// has more than is known of here.
+const checkpointLayout = 2
+
 // checkpoint is a state with a hash over it, so that a damaged one is noticed
-// and left aside: it can always be had again from the records.
+// and left aside, as one of another layout is: it can always be had again from
+// the records.
 type checkpoint struct {
+	Layout int             `json:"layout"`
 	SHA256 string          `json:"sha256"`
 	State  json.RawMessage `json:"state"`
 }
@@ -417,7 +429,7 @@ func (l *Lake) loadCheckpoint() (*State, error) {
 		}
 		var c checkpoint
 		s := emptyState()
-		if json.Unmarshal(b, &c) != nil || hashHex(c.State) != c.SHA256 || json.Unmarshal(c.State, s) != nil || !s.whole() {
+		if json.Unmarshal(b, &c) != nil || c.Layout != checkpointLayout || hashHex(c.State) != c.SHA256 || json.Unmarshal(c.State, s) != nil || !s.whole() {
 			continue
 		}
 		return s, nil
@@ -433,6 +445,11 @@ func (s *State) whole() bool {
 	for _, src := range s.Sources {
 		if src == nil || src.Position < 0 || checkDays(src.Days) != nil {
 			return false
+		}
+		for _, days := range src.ByEdge {
+			if checkDays(days) != nil {
+				return false
+			}
 		}
 	}
 	for _, g := range s.Gaps {
@@ -450,7 +467,7 @@ func (l *Lake) saveCheckpoint(s *State) {
 	if err != nil {
 		return
 	}
-	b, err := json.Marshal(checkpoint{SHA256: hashHex(state), State: state})
+	b, err := json.Marshal(checkpoint{Layout: checkpointLayout, SHA256: hashHex(state), State: state})
 	if err != nil {
 		return
 	}

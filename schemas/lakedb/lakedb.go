@@ -51,6 +51,9 @@ type DB struct {
 	*sql.DB
 	Lake  *lake.Lake
 	State *lake.State
+	// Catalog is what the catalog's tables were filled from; nil where they are
+	// empty, or not there.
+	Catalog *schemas.Catalog
 }
 
 // OpenSession opens DuckDB with the session's options and nothing in it, for
@@ -98,6 +101,7 @@ func Open(ctx context.Context, l *lake.Lake, cat *schemas.Catalog, o Options) (_
 		if err := d.fillCatalog(ctx, cat); err != nil {
 			return nil, err
 		}
+		d.Catalog = cat
 	}
 	if _, err := d.ExecContext(ctx, viewsSQL); err != nil {
 		return nil, fmt.Errorf("make the views: %w", err)

@@ -94,12 +94,12 @@ func (s *bucketStore) upload(ctx context.Context, key string, f File) error {
 	return err
 }
 
-// notAgain keeps Google's client from trying again for half a minute on its
+// notAgain keeps Google's client from trying a chunk again for half a minute on its
 // own: that is decided here.
 func notAgain(as func(any) bool) error {
 	var w *storage.Writer
 	if as(&w) {
-		w.ChunkRetryDeadline = time.Nanosecond
+		w.ChunkRetryDeadline = time.Second
 	}
 	return nil
 }

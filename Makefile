@@ -27,14 +27,13 @@ tools: ## what the tests need beside Go: nginx, logrotate, strace
 test: tools build ## all tests under the race detector, with the real nginx, logrotate and strace
 	$(GO) test -race -timeout 14m $(PACKAGES)
 
-.PHONY: tools-all
-tools-all: ## what test-all needs beside that: an SSH server, servers of object stores, Node.js, Python
-	@GO=$(GO) .ci/tools-all
-
 .PHONY: test-all
-test-all: tools-all test ## test, and what needs more: other readers open the lake, real servers take deliveries
-	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother' ./cmd/pixledger
-	$(GO) test -race -timeout 20m -count=1 -tags testall ./report/deliver
+test-all: test ## test, and what needs Node.js, Python, LibreOffice, Chromium, OpenSSH, S3 and others' servers, PostgreSQL
+	@.ci/tools-office
+	@.ci/tools-postgres
+	@.ci/tools-all
+	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother|TestPostgres' ./cmd/pixledger ./report
+	$(GO) test -race -timeout 10m -count=1 -tags testall ./report/deliver
 
 .PHONY: check
 check: ## format, vet, staticcheck, and known vulnerabilities where their database is reachable

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,9 +22,16 @@ type Params struct {
 	Filters  []string // col=val
 	Columns  []string // show these alone, in this order; none is all
 	TimeZone string   // an IANA name, or advertiser; default Zone
+	// Values are those of the report's own parameters, by their names.
+	Values map[string]string
 
-	Zone *time.Location // the configuration's; nil is UTC
-	Now  time.Time
+	Zone       *time.Location // the configuration's; nil is UTC
+	LedgerFrom schemas.Day    // the configuration's; empty where it has none
+	Now        time.Time
+
+	// Totals, where it is set, takes the totals of a report that has some, once
+	// all rows are written.
+	Totals io.Writer
 }
 
 // AdvertiserZone is the --time-zone that counts each advertiser's rows in the
@@ -39,23 +48,16 @@ type plan struct {
 	show    []string            // the columns of the result, in order
 	by      []string            // columns that rows are grouped by, the interval's first
 	filters map[string][]string // accepted values by column; "" is null
-	zone    *time.Location
-	byOwner bool // by the advertisers' zones, where they have one
-	params  *Params
+	// rowFilters are those that a user's statement leaves to us, by column.
+	rowFilters map[string][]string
+	values     map[string]string // of the report's own parameters
+	zone       *time.Location
+	list       *listOptions // of the advertiser\'s list that it reads, or nil
+	byOwner    bool         // by the advertisers' zones, where they have one
+	params     *Params
 }
 
-// Check judges a report's name and parameters without a lake. What it refuses
-// is a *UsageError.
-func Check(name string, p Params) error {
-	_, err := newPlan(name, &p)
-	return err
-}
-
-func newPlan(name string, p *Params) (*plan, error) {
-	d, err := Describe(name)
-	if err != nil {
-		return nil, err
-	}
+func newPlan(d *Definition, p *Params) (*plan, error) {
 	pl := &plan{def: d, zone: p.Zone, params: p}
 	if err := pl.takeZone(); err != nil {
 		return nil, err
@@ -66,7 +68,13 @@ func newPlan(name string, p *Params) (*plan, error) {
 	if err := pl.takeFilters(); err != nil {
 		return nil, err
 	}
-	_, err = p.resolve(pl.zone)
+	if err := pl.takeValues(); err != nil {
+		return nil, err
+	}
+	if err := pl.takeList(); err != nil {
+		return nil, err
+	}
+	_, err := p.resolve(pl.zone)
 	return pl, err
 }
 
@@ -76,7 +84,13 @@ func (pl *plan) takeZone() (err error) {
 	}
 	p := pl.params
 	if pl.def.Rangeless && (p.Range != "" || p.From != "" || p.To != "") {
+		if pl.def.own != nil && !pl.def.own.saysRangeless {
+			return usage("no --range, --from or --to, or a statement with $from and $until", "the statement of %s has no range", pl.def.Name)
+		}
 		return usage("no --range, --from or --to", "%s speaks of now", pl.def.Name)
+	}
+	if o := pl.def.own; o != nil && p.TimeZone == AdvertiserZone && !o.readsSpans {
+		return usage("an IANA name, or a statement that joins report_spans and report_zones", "the statement of %s has one zone", pl.def.Name)
 	}
 	switch p.TimeZone {
 	case "":
@@ -126,6 +140,9 @@ func (pl *plan) takeColumns() error {
 		return nil
 	}
 	for _, name := range p.Columns {
+		if d.unnamed() {
+			break // the statement says which there are
+		}
 		if !slices.Contains(pl.show, name) {
 			return usage(words(pl.show), "%s shows no column %q here", d.Name, name)
 		}
@@ -136,66 +153,123 @@ func (pl *plan) takeColumns() error {
 
 func (pl *plan) takeFilters() error {
 	d := pl.def
-	pl.filters = map[string][]string{}
+	pl.filters, pl.rowFilters = map[string][]string{}, map[string][]string{}
 	for _, f := range pl.params.Filters {
 		name, value, ok := strings.Cut(f, "=")
 		if !ok {
 			return usage("column=value", "--filter: %q has no =", f)
 		}
+		if d.own != nil && (len(d.Filters) == 0 || slices.Contains(d.Filters, name)) {
+			if err := pl.takeOwnFilter(name, value); err != nil {
+				return err
+			}
+			continue
+		}
 		if !slices.Contains(d.Filters, name) {
 			return usage(words(d.Filters), "--filter: %s has no column %q to filter by", d.Name, name)
 		}
-		c, _ := d.column(name)
-		canonical, err := filterValue(c, value)
+		c, _ := d.filterColumn(name)
+		canonical, err := canonicalValue("--filter", c.Name, c.Type, value)
 		if err != nil {
 			return err
 		}
 		pl.filters[name] = append(pl.filters[name], canonical)
 	}
 	for _, name := range d.Required {
-		if len(pl.filters[name]) == 0 {
+		if len(pl.filters[name])+len(pl.rowFilters[name]) == 0 {
 			return usage("--filter "+name+"=VALUE", "%s needs a filter on %s", d.Name, name)
 		}
 	}
 	return nil
 }
 
+// takeValues judges the values of the report's own parameters.
+func (pl *plan) takeValues() error {
+	d := pl.def
+	pl.values = map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(pl.params.Values)) {
+		i := slices.IndexFunc(d.Params, func(p ParamDef) bool { return p.Name == name })
+		if i < 0 {
+			return usage(words(d.paramFlags()), "%s takes no %s", d.Name, ParamDef{Name: name, own: d.own != nil}.Flag())
+		}
+		p := d.Params[i]
+		canonical, err := canonicalValue(p.Flag(), p.Name, p.Type, pl.params.Values[name])
+		if err != nil {
+			return err
+		}
+		if canonical != "" {
+			pl.values[name] = canonical
+		}
+	}
+	for _, p := range d.Params {
+		if p.Required && pl.values[p.Name] == "" {
+			return usage(p.Flag()+" VALUE: "+p.Doc, "%s needs %s", d.Name, p.Flag())
+		}
+	}
+	return nil
+}
+
+// paramFlags lists the flags of the report's own parameters.
+func (d *Definition) paramFlags() []string {
+	if len(d.Params) == 0 {
+		return []string{"no parameter of its own"}
+	}
+	flags := make([]string, len(d.Params))
+	for i, p := range d.Params {
+		flags[i] = p.Flag()
+	}
+	return flags
+}
+
 var wholeNumber = regexp.MustCompile(`^-?[0-9]+$`)
 
-// filterValue gives a value as DuckDB writes it, a time as microseconds since
+// canonicalValue gives a value as DuckDB writes it, a time as microseconds since
 // 1970, so that texts compare; the empty value is null.
-func filterValue(c ColumnDef, value string) (string, error) {
+func canonicalValue(flag, name, kind, value string) (string, error) {
 	if value == "" {
 		return "", nil
 	}
-	switch c.Type {
+	refuse := func(allowed string) (string, error) {
+		return "", usage(allowed+", or nothing for null", "%s: %q is no %s", flag, value, name)
+	}
+	switch kind {
 	case typeBigInt:
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || !wholeNumber.MatchString(value) {
-			return "", usage("a whole number, or nothing for null", "--filter: %q is no %s", value, c.Name)
+			return refuse("a whole number")
 		}
 		return strconv.FormatInt(n, 10), nil
-	case typeMoney:
+	case typeMoney, typeSum:
 		m, ok := schemas.ParseMoney(value)
 		_, places, _ := strings.Cut(value, ".")
 		if !ok || len(strings.TrimRight(places, "0")) > 6 { // rounded, it would find what it is not
-			return "", usage("a decimal number of up to six places, or nothing for null", "--filter: %q is no %s", value, c.Name)
+			return refuse("a decimal number of up to six places")
 		}
 		return m.String(), nil
 	case typeTime:
 		t, err := time.Parse(time.RFC3339, value)
 		if err != nil || t.Nanosecond()%1000 != 0 {
-			return "", usage("RFC 3339, to the microsecond, or nothing for null", "--filter: %q is no %s", value, c.Name)
+			return refuse("RFC 3339, to the microsecond")
 		}
 		return strconv.FormatInt(t.UnixMicro(), 10), nil
 	case typeDate:
 		if _, err := time.Parse(time.DateOnly, value); err != nil {
-			return "", usage("a date such as 2026-03-08, or nothing for null", "--filter: %q is no %s", value, c.Name)
+			return refuse("a date such as 2026-03-08")
+		}
+	case typeMonth:
+		if _, err := time.Parse("2006-01", value); err != nil {
+			return refuse("a month such as 2026-03")
 		}
 	case typeBoolean:
 		if value != "true" && value != "false" {
-			return "", usage("true, false, or nothing for null", "--filter: %q is no %s", value, c.Name)
+			return refuse("true, false")
 		}
+	case typeDuration:
+		d, err := time.ParseDuration(value)
+		if err != nil || d < 0 || d%time.Microsecond != 0 {
+			return refuse("a duration such as 90s, 15m or 2h")
+		}
+		return strconv.FormatInt(d.Microseconds(), 10), nil
 	}
 	return value, nil
 }

@@ -117,13 +117,6 @@ func TestConfigValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := cfg.Sources[0]
-	target := func(spec string) deliver.Target {
-		to, err := deliver.Parse(spec, "/")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return to
-	}
 	for _, c := range []struct {
 		name      string
 		got, want any
@@ -149,12 +142,12 @@ func TestConfigValues(t *testing.T) {
 		{"ledger from", cfg.LedgerFrom, "2026-01-01"},
 		{"listen", cfg.Edge.Listen, "8080"},
 		{"params", cfg.Privacy.Params, map[string]ParamMode{"email": ParamDrop, "uid": ParamHash}},
-		{"exports", cfg.Exports[0], Export{Report: "revenue", Formats: []string{"csv", "xlsx"}, To: target("file:/etc/pixledger/outbox")}},
-		{"an export with no formats", cfg.Exports[1], Export{Report: "revenue", Formats: []string{"csv"}, To: target("file:/srv/outbox")}},
-		{"to S3", cfg.Exports[2].To, target("s3://bucket/finance?region=eu-central-1")},
-		{"to Google", cfg.Exports[3].To, target("gs://bucket/finance")},
-		{"to Azure", cfg.Exports[4].To, target("azblob://box/finance?storage_account=acme")},
-		{"over SFTP", cfg.Exports[5].To, target("sftp://finance@sftp.example.com:2222/in?key=/etc/pixledger/id_ed25519&known_hosts=/etc/pixledger/known_hosts")},
+		{"exports", cfg.Exports[0], Export{Report: "revenue", Formats: []string{"csv", "xlsx"}, To: targetOf(t, "file:/etc/pixledger/outbox")}},
+		{"an export with no formats", cfg.Exports[1], Export{Report: "revenue", Formats: []string{"csv"}, To: targetOf(t, "file:/srv/outbox")}},
+		{"to S3", cfg.Exports[2].To, targetOf(t, "s3://bucket/finance?region=eu-central-1")},
+		{"to Google", cfg.Exports[3].To, targetOf(t, "gs://bucket/finance")},
+		{"to Azure", cfg.Exports[4].To, targetOf(t, "azblob://box/finance?storage_account=acme")},
+		{"over SFTP", cfg.Exports[5].To, targetOf(t, "sftp://finance@sftp.example.com:2222/in?key=/etc/pixledger/id_ed25519&known_hosts=/etc/pixledger/known_hosts")},
 	} {
 		if !reflect.DeepEqual(c.got, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, c.got, c.want)
@@ -258,4 +251,13 @@ func FuzzLoadConfig(f *testing.F) {
 			t.Fatalf("%d mistakes on %d lines:\n%v", len(mistakes), lines, err)
 		}
 	})
+}
+
+func targetOf(t *testing.T, spec string) deliver.Target {
+	t.Helper()
+	target, err := deliver.Parse(spec, "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target
 }

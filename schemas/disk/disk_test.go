@@ -32,7 +32,7 @@ func TestNothingGoesAnotherWay(t *testing.T) {
 		"../../attribute/verify.go os.RemoveAll", //
 	}
 	seen := 0
-	for _, dir := range []string{"../lake", "../../ingest", "../../ingest/segment", "../../attribute", "../../attribute/ledger", "../../report/deliver"} {
+	for _, dir := range []string{"../lake", "../../ingest", "../../ingest/segment", "../../attribute", "../../attribute/ledger", "../../report/deliver", "../../report/export", "../../report/warehouse"} {
 		files, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)

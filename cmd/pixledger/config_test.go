@@ -142,9 +142,12 @@ func TestConfigValues(t *testing.T) {
 		{"ledger from", cfg.LedgerFrom, "2026-01-01"},
 		{"listen", cfg.Edge.Listen, "8080"},
 		{"params", cfg.Privacy.Params, map[string]ParamMode{"email": ParamDrop, "uid": ParamHash}},
-		{"exports", cfg.Exports, []Export{
-			{Report: "revenue", Formats: []string{"csv", "xlsx"}, To: targetOf(t, "file:/etc/pixledger/outbox")},
-			{Report: "revenue", Formats: []string{"csv"}, To: targetOf(t, "file:/srv/outbox")}}},
+		{"exports", cfg.Exports[0], Export{Report: "revenue", Formats: []string{"csv", "xlsx"}, To: targetOf(t, "file:/etc/pixledger/outbox")}},
+		{"an export with no formats", cfg.Exports[1], Export{Report: "revenue", Formats: []string{"csv"}, To: targetOf(t, "file:/srv/outbox")}},
+		{"to S3", cfg.Exports[2].To, targetOf(t, "s3://bucket/finance?region=eu-central-1")},
+		{"to Google", cfg.Exports[3].To, targetOf(t, "gs://bucket/finance")},
+		{"to Azure", cfg.Exports[4].To, targetOf(t, "azblob://box/finance?storage_account=acme")},
+		{"over SFTP", cfg.Exports[5].To, targetOf(t, "sftp://finance@sftp.example.com:2222/in?key=/etc/pixledger/id_ed25519&known_hosts=/etc/pixledger/known_hosts")},
 	} {
 		if !reflect.DeepEqual(c.got, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, c.got, c.want)

@@ -6,7 +6,9 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"time"
 
+	"cloud.google.com/go/storage"
 	"gocloud.dev/blob"
 
 	"pixledger/schemas/disk"
@@ -84,12 +86,22 @@ func (s *bucketStore) upload(ctx context.Context, key string, f File) error {
 		kind = "application/octet-stream"
 	}
 	err = s.bucket.Upload(ctx, key, &noting{from, &broken}, &blob.WriterOptions{
-		ContentType: kind, DisableContentTypeDetection: true, IfNotExist: !s.plain,
+		ContentType: kind, DisableContentTypeDetection: true, IfNotExist: !s.plain, BeforeWrite: notAgain,
 	})
 	if broken != nil {
 		return broken // and not what the library made of it
 	}
 	return err
+}
+
+// notAgain keeps Google's client from trying a chunk again for half a minute on its
+// own: that is decided here.
+func notAgain(as func(any) bool) error {
+	var w *storage.Writer
+	if as(&w) {
+		w.ChunkRetryDeadline = time.Second
+	}
+	return nil
 }
 
 // noting keeps the error of a reader.

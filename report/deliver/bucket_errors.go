@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +75,7 @@ func (s *bucketStore) judge(doing string, err error) error {
 		f.permanent, f.remedy = true, "somebody may stand between, or the certificate of the service is not one this machine trusts"
 	case errors.As(err, &token) && token.Response != nil && token.Response.StatusCode < 500, errors.As(err, &identity), strings.Contains(err.Error(), "failed to refresh cached credentials"):
 		f.permanent, f.remedy = true, credentialsOf(s.target.kind)
-	case at == http.StatusNotFound, at == http.StatusMovedPermanently:
+	case at == http.StatusMovedPermanently, at == http.StatusNotFound && slices.Contains([]string{"", "NoSuchBucket", "NoSuchKey", "NotFound", "ContainerNotFound", "ResourceNotFound"}, code(err)):
 		f.what = "there is no bucket or container " + s.target.host + " at this service"
 		f.permanent, f.remedy = true, "make it, or correct its name, region, endpoint or account"
 	case at == http.StatusUnauthorized, at == http.StatusForbidden:
@@ -83,7 +84,7 @@ func (s *bucketStore) judge(doing string, err error) error {
 	case at == http.StatusRequestTimeout, at == http.StatusTooEarly, at == http.StatusTooManyRequests, at == http.StatusConflict:
 	case code(err) == "RequestTimeout", code(err) == "SlowDown": // a 400 of some
 	case at >= 400 && at < 500:
-		f.permanent, f.remedy = true, "the service takes the request for a wrong one: check the destination's parameters"
+		f.permanent, f.remedy = true, "the service takes the request for a wrong one: check the destination's parameters, and the credentials"
 	}
 	return f
 }

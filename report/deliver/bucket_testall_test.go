@@ -81,7 +81,7 @@ func TestRealS3(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "wrong"+secret)
 	refused(t, told, "s3://finance/p?endpoint=http://"+address, "the service refuses these credentials")
 	t.Setenv("AWS_ACCESS_KEY_ID", "nobody-at-all")
-	refused(t, told, "s3://finance/p?endpoint=http://"+address, "the service refuses these credentials")
+	refused(t, told, "s3://finance/p?endpoint=http://"+address, "check the destination's parameters, and the credentials")
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
 	refused(t, told, "s3://finance/p?endpoint=http://"+address, "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")

@@ -323,7 +323,7 @@ func deliversWell(t *testing.T, p *place) {
 		}
 	})
 	t.Run("cut once", func(t *testing.T) {
-		for i, at := range []int64{10 << 10, 300 << 10, 9 << 20} {
+		for i, at := range []int64{10 << 10, 300 << 10, 5 << 20} {
 			through := newLine(t, p.address)
 			through.cutAt.Store(at)
 			through.cuts.Store(1)

@@ -21,8 +21,9 @@ const passphraseVariable = "PIXLEDGER_SFTP_PASSPHRASE"
 
 // knownHosts is what is known of servers' keys. There is no way around it.
 type knownHosts struct {
-	file     string
-	callback ssh.HostKeyCallback
+	file        string
+	callback    ssh.HostKeyCallback
+	authorities map[string]bool // the keys, marshalled, that sign those of hosts
 }
 
 func readKnownHosts(t Target) (*knownHosts, error) {
@@ -42,7 +43,26 @@ func readKnownHosts(t Target) (*knownHosts, error) {
 	if err != nil {
 		return nil, &fault{what: "read the keys of known hosts", err: err, permanent: true, remedy: remedy}
 	}
-	return &knownHosts{file, callback}, nil
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, &fault{what: "read the keys of known hosts", err: err, permanent: true, remedy: remedy}
+	}
+	return &knownHosts{file, callback, authorities(b)}, nil
+}
+
+// authorities gives the keys of the lines that begin with @cert-authority.
+func authorities(known []byte) map[string]bool {
+	out := map[string]bool{}
+	for {
+		marker, _, key, _, rest, err := ssh.ParseKnownHosts(known)
+		if err != nil { // io.EOF: what is wrong has been found before
+			return out
+		}
+		if marker == "cert-authority" {
+			out[string(key.Marshal())] = true
+		}
+		known = rest
+	}
 }
 
 // check judges a server's key, and says what to do where it is not the one
@@ -76,10 +96,16 @@ func (k *knownHosts) algorithms(address string) []string {
 	if err := k.callback(address, &net.TCPAddr{IP: net.IPv4zero}, noKey{}); !errors.As(err, &known) {
 		return nil
 	}
+	if len(known.Want) == 0 { // it will be refused, by the key that people know it by
+		return []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
+	}
 	var out []string
 	for _, want := range known.Want {
 		names := []string{want.Key.Type()}
-		if want.Key.Type() == ssh.KeyAlgoRSA {
+		switch {
+		case k.authorities[string(want.Key.Marshal())]: // it signs keys of any sort
+			names = []string{ssh.CertAlgoED25519v01, ssh.CertAlgoECDSA256v01, ssh.CertAlgoECDSA384v01, ssh.CertAlgoECDSA521v01, ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01}
+		case want.Key.Type() == ssh.KeyAlgoRSA:
 			names = []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
 		}
 		for _, name := range names {

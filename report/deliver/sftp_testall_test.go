@@ -26,8 +26,8 @@ const passphrase = "correct-horse-battery-staple"
 // sshServer is a real sshd that lets one key in.
 type sshServer struct {
 	address, user, dir string
-	host               ssh.PublicKey
-	key, encrypted     string // files
+	host, authority    ssh.PublicKey // the authority has signed the host's
+	key, encrypted     string        // files
 }
 
 // newKey makes a private key's file and gives the public key.
@@ -85,6 +85,13 @@ func newSSHServer(t *testing.T) *sshServer {
 	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", filepath.Join(dir, "host_ecdsa")).CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
+	s.authority = newKey(t, filepath.Join(dir, "authority"), "")
+	if err := os.WriteFile(filepath.Join(dir, "host.pub"), ssh.MarshalAuthorizedKey(s.host), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("ssh-keygen", "-q", "-s", filepath.Join(dir, "authority"), "-I", "host", "-h", "-n", "127.0.0.1", filepath.Join(dir, "host.pub")).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -94,6 +101,7 @@ func newSSHServer(t *testing.T) *sshServer {
 	config := filepath.Join(dir, "sshd_config")
 	lines := []string{
 		"ListenAddress " + s.address, "HostKey " + filepath.Join(dir, "host_ecdsa"), "HostKey " + filepath.Join(dir, "host"),
+		"HostCertificate " + filepath.Join(dir, "host-cert.pub"),
 		"AuthorizedKeysFile " + filepath.Join(dir, "authorized"), "StrictModes no", "UsePAM no", "PasswordAuthentication no",
 		"PermitRootLogin yes", "Subsystem sftp internal-sftp", "PidFile none", "MaxStartups 100",
 	}
@@ -199,6 +207,25 @@ func TestRealSFTPTrust(t *testing.T) {
 	refusedBy("no agent", "known_hosts="+known, "speak to the SSH agent")
 	t.Run("no folder", func(t *testing.T) {
 		refused(t, told, s.spec(s.address, s.dir+"/none", "key="+s.key+"&known_hosts="+known), "there is no folder "+s.dir+"/none at the server")
+	})
+	t.Run("a signed host key", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "known_hosts")
+		for _, c := range []struct {
+			key  ssh.PublicKey
+			want string
+		}{{s.authority, ""}, {other, "the host key of " + s.address}} {
+			if err := os.WriteFile(file, []byte("@cert-authority "+knownhosts.Line([]string{knownhosts.Normalize(s.address)}, c.key)+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			spec := s.spec(s.address, s.dir, "key="+s.key+"&known_hosts="+file)
+			if c.want != "" {
+				refused(t, told, spec, c.want)
+			} else if err := opened(t, spec, quick(told)).Put(t.Context(), "signed", day(t)); err != nil {
+				t.Error(err)
+			} else if err := os.RemoveAll(filepath.Join(s.dir, "signed")); err != nil {
+				t.Fatal(err)
+			}
+		}
 	})
 	told.search(t, []string{passphrase})
 

@@ -168,7 +168,7 @@ func cleanPath(p string) (string, error) {
 	}
 	for part := range strings.SplitSeq(p, "/") {
 		if part == "" || part == "." || part == ".." {
-			return "", fmt.Errorf("the folder of the destination has an empty part, or one that is . or ..")
+			return "", fmt.Errorf("the folder of the destination has an empty part, or a . or .. for one")
 		}
 	}
 	if strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' || r == '\uFFFD' }) {

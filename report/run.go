@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	_ "embed" // the statements
@@ -8,12 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"pixledger/schemas"
 	"pixledger/schemas/lakedb"
+	"pixledger/schemas/yamlfile"
 )
 
 //go:embed prelude.sql
@@ -27,37 +30,133 @@ var bindSQL string
 const zoneColumn = "zone"
 
 // Run writes a report. What it refuses of its name and parameters is a
-// *UsageError. It writes as it reads: WithLake holds a result back until it is
-// whole.
-func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer, f Format) error {
-	pl, err := newPlan(name, &p)
+// *UsageError, what is wrong with a user's file yamlfile.Mistakes. A user's
+// statement finds the database locked down for good. It writes as it reads:
+// WithLake holds a result back until it is whole.
+func (r *Reports) Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer, f Format) error {
+	return r.RunTo(ctx, db, name, p, func(s Sheet) (Writer, error) {
+		if f != HTML {
+			s.Facts = nil // a report's workbook has one sheet
+		}
+		return NewWriter(w, f, s)
+	})
+}
+
+// RunTo is Run to a writer that the caller opens, by the report's own sheet.
+func (r *Reports) RunTo(ctx context.Context, db *lakedb.DB, name string, p Params, open func(Sheet) (Writer, error)) error {
+	pl, err := r.plan(name, &p)
 	if err != nil {
 		return err
+	}
+	zones, err := pl.prepare(ctx, db)
+	if err != nil {
+		return fmt.Errorf("report %s: %w", name, err)
+	}
+	if pl.list != nil {
+		if err := pl.loadOrders(ctx, db, zones); err != nil {
+			return err
+		}
+	}
+	if pl.def.own != nil {
+		if err := lockDown(ctx, db); err != nil {
+			return err
+		}
 	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close() // hands the connection back; it has no error to tell
-	zones, err := pl.bind(ctx, db, conn)
-	if err != nil {
-		return fmt.Errorf("report %s: %w", name, err)
-	}
-	out, err := NewWriter(w, f, Sheet{Title: name, Guard: true})
+	out, err := open(pl.sheet())
 	if err != nil {
 		return err
 	}
-	s := &shown{names: pl.show, out: out, zones: zones}
-	if err := stream(ctx, conn, pl.def.sql, s); err != nil {
+	s := &shown{plan: pl, names: pl.show, out: out, zones: zones}
+	statement := pl.def.sql
+	if pl.def.own != nil {
+		if statement, s.documents, err = pl.ownStatement(ctx, conn); err != nil {
+			return err
+		}
+	}
+	err = stream(ctx, conn, statement, s)
+	var asked *UsageError
+	var mistakes yamlfile.Mistakes
+	switch {
+	case errors.As(err, &asked), errors.As(err, &mistakes):
+		return err // it says where
+	case err != nil:
 		return fmt.Errorf("report %s: %w", name, err)
 	}
-	return out.Close()
+	if err := out.Close(); err != nil || s.tally == nil {
+		return err
+	}
+	return s.tally.write(p.Totals)
+}
+
+// prepare makes all ready that the statement reads, and gives the zones by index.
+func (pl *plan) prepare(ctx context.Context, db *lakedb.DB) ([]*time.Location, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close() // hands the connection back; it has no error to tell
+	return pl.bind(ctx, db, conn)
+}
+
+// sheet says how the report is written.
+func (pl *plan) sheet() Sheet {
+	money := moneyOf(pl.show)
+	if _, sections := pl.def.column("section"); sections {
+		// Its totals are rows of its own: the sum of all says everything twice.
+		money.Prices, money.Sums = append(money.Prices, money.Sums...), nil
+	}
+	return Sheet{Title: pl.def.Name, Guard: true, Money: money, Facts: pl.facts()}
+}
+
+// facts say what was asked.
+func (pl *plan) facts() []Fact {
+	p := pl.params
+	var facts []Fact
+	if !pl.def.Rangeless {
+		facts = append(facts, TextFact("range", p.rangeText()))
+		zone := pl.zone.String()
+		if pl.byOwner {
+			zone = "each advertiser's, else " + zone
+		}
+		facts = append(facts, TextFact("time zone", zone))
+		if r, err := p.resolve(pl.zone); err == nil && p.Range != "" && p.Range != "lifetime" {
+			facts = append(facts, TextFact("from", timeText(r.From, pl.zone)), TextFact("until", timeText(r.Until, pl.zone)))
+		}
+	}
+	if len(p.Filters) > 0 {
+		facts = append(facts, TextFact("filters", strings.Join(p.Filters, ", ")))
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Values)) {
+		facts = append(facts, TextFact(name, p.Values[name]))
+	}
+	return append(facts, TextFact("made", timeText(p.Now.Truncate(time.Second), pl.zone)))
+}
+
+// rangeText says the range in the words of the flags.
+func (p *Params) rangeText() string {
+	switch {
+	case p.From != "" || p.To != "":
+		return strings.TrimSpace("from " + cmp.Or(p.From, "the beginning") + " to " + cmp.Or(p.To, "now"))
+	case p.Range != "":
+		return p.Range
+	}
+	return "lifetime"
 }
 
 // bind puts the plan's values onto the connection and gives the zones by index.
 func (pl *plan) bind(ctx context.Context, db *lakedb.DB, conn *sql.Conn) ([]*time.Location, error) {
 	if _, err := conn.ExecContext(ctx, preludeSQL); err != nil {
 		return nil, err
+	}
+	if pl.list != nil {
+		if _, err := conn.ExecContext(ctx, ordersSQL); err != nil {
+			return nil, err
+		}
 	}
 	zones, owners, err := pl.zones(ctx, conn)
 	if err != nil {
@@ -229,16 +328,31 @@ func (pl *plan) zones(ctx context.Context, conn *sql.Conn) (zones []*time.Locati
 
 // shown hands on the columns of a result that are wanted, in their order.
 type shown struct {
-	names  []string
-	out    Writer
-	zones  []*time.Location
-	take   []int // places of the columns in the result
-	zone   int   // place of the zone column, or -1
-	values []any
+	plan      *plan
+	names     []string
+	out       Writer
+	zones     []*time.Location
+	documents []string // columns that hold JSON documents as text
+	take      []int    // places of the columns in the result
+	zone      int      // place of the zone column, or -1
+	filters   []rowFilter
+	tally     *tally // nil where nobody asks for totals
+	values    []any
 }
 
 func (s *shown) begin(columns []Column) error {
 	s.zone = slices.IndexFunc(columns, func(c Column) bool { return c.Name == zoneColumn })
+	if s.plan.def.own != nil {
+		if err := s.beginOwn(columns); err != nil {
+			return err
+		}
+	}
+	if t := s.plan.def.Totals; t != nil && s.plan.params.Totals != nil {
+		var err error
+		if s.tally, err = newTally(t, columns); err != nil {
+			return err
+		}
+	}
 	wanted := make([]Column, len(s.names))
 	for i, n := range s.names {
 		at := slices.IndexFunc(columns, func(c Column) bool { return c.Name == n })
@@ -253,12 +367,20 @@ func (s *shown) begin(columns []Column) error {
 }
 
 func (s *shown) row(values []any) error {
+	for _, f := range s.filters {
+		if !f.passes(values[f.at]) {
+			return nil
+		}
+	}
+	if s.tally != nil {
+		s.tally.row(values)
+	}
 	for i, at := range s.take {
 		s.values[i] = values[at]
 	}
 	zone := s.zones[0]
 	if s.zone >= 0 {
-		if z, ok := values[s.zone].(int64); ok {
+		if z, ok := values[s.zone].(int64); ok && z >= 0 && z < int64(len(s.zones)) {
 			zone = s.zones[z]
 		}
 	}

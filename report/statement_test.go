@@ -177,7 +177,7 @@ func TestStatementRefuses(t *testing.T) {
 		{Params{Values: map[string]string{"month": "2026-03"}, Interval: "daily"}, "statement has no intervals"},
 	} {
 		c.p.Now = now
-		if err := Check("statement", c.p); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := BuiltIn().Check("statement", c.p); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: got %v, want %s", c.p, err, c.want)
 		}
 	}
@@ -345,7 +345,7 @@ func TestStatementReadsItsMonth(t *testing.T) {
 	defer conn.Close()
 	p := statement("2026-10")
 	p.Now = now
-	pl, err := newPlan("statement", &p)
+	pl, err := BuiltIn().plan("statement", &p)
 	if err != nil {
 		t.Fatal(err)
 	}

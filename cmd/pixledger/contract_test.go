@@ -221,9 +221,9 @@ func TestContractNames(t *testing.T) {
 		t.Errorf("the ranges are %v, want %v", got, ranges)
 	}
 	reports := strings.Fields("attributed_conversions advertiser_analytics revenue statement pixel_fired attributed_urls pixel_feed unattributed " +
-		"time_to_conversion data_quality")
+		"time_to_conversion data_quality reconciliation")
 	for _, name := range reports {
-		if !slices.Contains(report.Names(), name) {
+		if !slices.Contains(report.BuiltIn().Names(), name) {
 			t.Errorf("there is no report %s", name)
 		}
 	}
@@ -240,6 +240,7 @@ func TestContractNames(t *testing.T) {
 			"booked_revenue media_cost profit ecpm ecpc ecpa post_view_revenue post_click_revenue currency",
 		"revenue": "booked business_month advertiser_id advertiser_name advertiser_code insertion_order_id po_number line_item_id line_item_name " +
 			"line_item_code pixel_id pixel_name conversion_type kind rate conversions amount currency",
+		"reconciliation":  "order_id status value_here value_there conversion_id outcome reason",
 		"pixel_fired":     "pixel_id pixel_name advertiser_id last_fired loads_last_12_hours state status why",
 		"attributed_urls": "url loads last_load",
 		"unattributed":    "pixel_id pixel_name reason conversions",
@@ -248,7 +249,7 @@ func TestContractNames(t *testing.T) {
 			"amount currency reason reverses catalog_digest",
 	}
 	for name, want := range columns {
-		d, err := report.Describe(name)
+		d, err := report.BuiltIn().Describe(name)
 		if err != nil {
 			t.Fatal(err)
 		}

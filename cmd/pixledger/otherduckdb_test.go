@@ -64,11 +64,11 @@ func canonical(t *testing.T, rows []map[string]any) string {
 	return string(b)
 }
 
-// nodeWithDuckDB installs the package into a folder of the test's own and
-// gives a function that runs statements in it.
-func nodeWithDuckDB(t *testing.T) func(statements any) [][]map[string]any {
+// installOtherDuckDB installs the package into a folder of the test's own, with
+// what runs statements in it.
+func installOtherDuckDB(t *testing.T) (dir string) {
 	t.Helper()
-	dir := t.TempDir()
+	dir = t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("testdata/otherduckdb")); err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +77,13 @@ func nodeWithDuckDB(t *testing.T) func(statements any) [][]map[string]any {
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("npm install: %v\n%s\nthis test needs Node.js and npm", err, out)
 	}
+	return dir
+}
+
+// nodeWithDuckDB gives a function that runs statements in another DuckDB.
+func nodeWithDuckDB(t *testing.T) func(statements any) [][]map[string]any {
+	t.Helper()
+	dir := installOtherDuckDB(t)
 	return func(statements any) [][]map[string]any {
 		t.Helper()
 		in, err := json.Marshal(statements)

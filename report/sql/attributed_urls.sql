@@ -2,7 +2,7 @@
 -- @doc The 25 pages that fired a pixel most in the past hour: later than now − 1 h, up to now. Every line of a conversion is a load, as in pixel_fired. A URL is the whole referer, with its parameters; a load without one, such as a server's, is of no page and is left out.
 -- @rangeless
 -- @required pixel_id
--- @hidden pixel_id BIGINT: the conversion pixel; that of a code, where none was sent
+-- @choice pixel_id BIGINT: the conversion pixel; that of a code, where none was sent
 -- @column url VARCHAR: the page, as the browser told it
 -- @column loads BIGINT: how often it fired the pixel
 -- @column last_load TIMESTAMP WITH TIME ZONE: when it did last

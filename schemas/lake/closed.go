@@ -13,6 +13,7 @@ const (
 // ClosedDays gives the first and the newest business day that are closed; ok is
 // false while none is.
 func (s *State) ClosedDays() (first, last schemas.Day, ok bool) {
-	mark, ok := s.Latest[CloseKind]
-	return schemas.Day(mark.Notes[NoteLedgerFrom]), schemas.Day(mark.Notes[NoteLastDay]), ok
+	notes := s.Latest[CloseKind].Notes
+	first, last = schemas.Day(notes[NoteLedgerFrom]), schemas.Day(notes[NoteLastDay])
+	return first, last, first != "" && last != ""
 }

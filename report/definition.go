@@ -103,8 +103,9 @@ func (h *header) refuse(part, what, allowed string) {
 	h.mistakes = append(h.mistakes, yamlfile.Mistake{File: h.file, Line: h.line, Column: column, What: what, Allowed: allowed})
 }
 
-// headerWords are what -- @ is followed by; built-in reports have @totals and @needs too.
-var headerWords = []string{"report", "doc", "column", "param", "choice", "filter", "dimension", "interval", "note", "required", "rangeless", "business", "utc"}
+// headerWords are what -- @ is followed by; built-in reports have @totals,
+// @needs and @utc too.
+var headerWords = []string{"report", "doc", "column", "param", "choice", "filter", "dimension", "interval", "note", "required", "rangeless", "business"}
 
 // parseDefinition reads the header of a report's file: the comment lines that
 // begin with -- @ and a word. It reads what it can of one with mistakes; own
@@ -183,16 +184,6 @@ func (h *header) read(rest string, own bool) {
 		d.Rangeless = true
 	case word == "business" && rest == "":
 		d.Business = true
-	case word == "utc" && rest == "":
-		d.UTC = true
-	case word == "needs" && !own && rest != "":
-		h.once(word, word)
-		d.Needs = fields
-		for _, n := range fields {
-			if !slices.Contains(needs, n) {
-				h.refuse(n, fmt.Sprintf("nothing is known of %q", n), strings.Join(needs, " "))
-			}
-		}
 	case word == "note" && described && len(fields) == 1:
 		d.Notes = append(d.Notes, Note{fields[0], doc})
 	case word == "param" && described && len(fields) >= 2:
@@ -203,6 +194,16 @@ func (h *header) read(rest string, own bool) {
 	case word == "column" && described && (len(fields) >= 2 || own && len(fields) == 1):
 		h.once(fields[0], "the column "+fields[0])
 		d.Columns = append(d.Columns, ColumnDef{fields[0], strings.Join(fields[1:], " "), doc})
+	case word == "utc" && !own && rest == "":
+		d.UTC = true
+	case word == "needs" && !own && len(fields) > 0:
+		h.once(word, word)
+		d.Needs = fields
+		for _, n := range fields {
+			if !slices.Contains(needs, n) {
+				h.refuse(n, fmt.Sprintf("nothing is known of %q", n), strings.Join(needs, ", "))
+			}
+		}
 	case word == "totals" && !own && described && len(fields) > 0:
 		h.once(word, word)
 		d.Totals = &Totals{By: fields, Sums: strings.Fields(doc)}
@@ -221,7 +222,7 @@ var headerForms = map[string]string{
 	"report": "-- @report NAME", "doc": "-- @doc TEXT", "column": "-- @column NAME TYPE: what it is",
 	"param": "-- @param NAME TYPE: what it is", "choice": "-- @choice COLUMN TYPE: what it is", "filter": "-- @filter COLUMN COLUMN…, or *", "dimension": "-- @dimension ID NAME: what it is",
 	"interval": "-- @interval hour day month", "note": "-- @note WORD: text", "required": "-- @required COLUMN…",
-	"rangeless": "-- @rangeless alone", "business": "-- @business alone", "utc": "-- @utc alone",
+	"rangeless": "-- @rangeless alone", "business": "-- @business alone",
 }
 
 func (h *header) param(fields []string, doc string, own bool) {
@@ -262,7 +263,6 @@ func (d *Definition) all() []ColumnDef {
 	return append(out, d.Columns...)
 }
 
-// column gives a column that the report shows.
 func (d *Definition) column(name string) (ColumnDef, bool) {
 	for _, c := range d.all() {
 		if c.Name == name {

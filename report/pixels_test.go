@@ -13,8 +13,8 @@ import (
 	"pixledger/schemas"
 )
 
-// load is a line of a conversion.
-func load(id, when string, more fields) fields {
+// loadLine is a line of a conversion.
+func loadLine(id, when string, more fields) fields {
 	f := fields{"event_id": id, "event_time": at(when), "consent": "unknown"}
 	maps.Copy(f, more)
 	return f
@@ -36,25 +36,25 @@ func pixels(t testing.TB) *testLake {
 	l.put(schemas.Events, schemas.Conversion, "event_time",
 		// 9012: of these, those later than 18:00 on the 12th and up to 06:00 count:
 		// 18:00:00.000001, one line twice, a robot's, one whose consent is denied, 06:00
-		load("a1", "2026-11-12T18:00:00Z", fields{"pixel_id": 9012, "referer": "https://shop.example/early"}),
-		load("a2", "2026-11-12T18:00:00.000001Z", fields{"pixel_id": 9012, "referer": "https://shop.example/a"}),
-		load("a3", "2026-11-13T05:00:00Z", fields{"pixel_id": 9012, "referer": "https://shop.example/an-hour-ago"}),
-		load("a3", "2026-11-13T05:00:00.000001Z", fields{"pixel_id": 9012, "referer": "https://shop.example/ok?order=1"}),
-		load("a4", "2026-11-13T05:30:00Z", fields{"pixel_id": 9012, "invalid_reason": "bot", "referer": "https://shop.example/ok?order=2"}),
-		load("a5", "2026-11-13T05:40:00Z", fields{"pixel_id": 9012, "consent": "denied", "referer": "https://shop.example/ok?order=2"}),
-		load("a6", "2026-11-13T06:00:00Z", fields{"pixel_id": 9012, "referer": "=HYPERLINK(1)"}),
-		load("a7", "2026-11-13T06:00:00.000001Z", fields{"pixel_id": 9012, "referer": "https://shop.example/after"}), // an edge that is ahead
-		load("a8", "2026-11-13T05:50:00Z", fields{"pixel_id": 9012, "server_side": true}),                            // of no page
+		loadLine("a1", "2026-11-12T18:00:00Z", fields{"pixel_id": 9012, "referer": "https://shop.example/early"}),
+		loadLine("a2", "2026-11-12T18:00:00.000001Z", fields{"pixel_id": 9012, "referer": "https://shop.example/a"}),
+		loadLine("a3", "2026-11-13T05:00:00Z", fields{"pixel_id": 9012, "referer": "https://shop.example/an-hour-ago"}),
+		loadLine("a3", "2026-11-13T05:00:00.000001Z", fields{"pixel_id": 9012, "referer": "https://shop.example/ok?order=1"}),
+		loadLine("a4", "2026-11-13T05:30:00Z", fields{"pixel_id": 9012, "invalid_reason": "bot", "referer": "https://shop.example/ok?order=2"}),
+		loadLine("a5", "2026-11-13T05:40:00Z", fields{"pixel_id": 9012, "consent": "denied", "referer": "https://shop.example/ok?order=2"}),
+		loadLine("a6", "2026-11-13T06:00:00Z", fields{"pixel_id": 9012, "referer": "=HYPERLINK(1)"}),
+		loadLine("a7", "2026-11-13T06:00:00.000001Z", fields{"pixel_id": 9012, "referer": "https://shop.example/after"}), // an edge that is ahead
+		loadLine("a8", "2026-11-13T05:50:00Z", fields{"pixel_id": 9012, "server_side": true}),                            // of no page
 		// 9013 by its code, with the catalog's member; what else names it does not
-		load("b1", "2026-11-13T05:10:00Z", fields{"pixel_code": "kasse", "member_id": 958, "referer": "https://mode.example/"}),
-		load("b2", "2026-11-13T05:20:00Z", fields{"pixel_code": "kasse", "referer": "https://mode.example/"}),
-		load("b3", "2026-11-13T05:20:00Z", fields{"pixel_code": "kasse", "member_id": 1, "referer": "https://mode.example/"}),
-		load("b4", "2026-11-13T05:20:00Z", fields{"pixel_code": "Kasse", "member_id": 958, "referer": "https://mode.example/"}),
+		loadLine("b1", "2026-11-13T05:10:00Z", fields{"pixel_code": "kasse", "member_id": 958, "referer": "https://mode.example/"}),
+		loadLine("b2", "2026-11-13T05:20:00Z", fields{"pixel_code": "kasse", "referer": "https://mode.example/"}),
+		loadLine("b3", "2026-11-13T05:20:00Z", fields{"pixel_code": "kasse", "member_id": 1, "referer": "https://mode.example/"}),
+		loadLine("b4", "2026-11-13T05:20:00Z", fields{"pixel_code": "Kasse", "member_id": 958, "referer": "https://mode.example/"}),
 		// an id beside a code wins, one that is not in the catalog too
-		load("b5", "2026-11-13T05:20:00Z", fields{"pixel_id": 77, "pixel_code": "kasse", "member_id": 958, "referer": "https://else.example/"}),
+		loadLine("b5", "2026-11-13T05:20:00Z", fields{"pixel_id": 77, "pixel_code": "kasse", "member_id": 958, "referer": "https://else.example/"}),
 		// 9015 long ago, by its code
-		load("c1", "2025-01-31T23:00:00.5Z", fields{"pixel_id": 9015}),
-		load("c2", "2025-02-01T00:00:00.25Z", fields{"pixel_code": "off", "member_id": 958}),
+		loadLine("c1", "2025-01-31T23:00:00.5Z", fields{"pixel_id": 9015}),
+		loadLine("c2", "2025-02-01T00:00:00.25Z", fields{"pixel_code": "off", "member_id": 958}),
 	)
 	return l
 }
@@ -153,7 +153,7 @@ func TestLoadsAreCounted(t *testing.T) {
 			if r.IntN(5) > 0 {
 				f["referer"] = fmt.Sprintf("https://shop.example/%c", 'A'+r.IntN(60))
 			}
-			rows = append(rows, load(fmt.Sprint("x", r.IntN(300)), when.Format(time.RFC3339), f))
+			rows = append(rows, loadLine(fmt.Sprint("x", r.IntN(300)), when.Format(time.RFC3339), f))
 		}
 		l.put(schemas.Events, schemas.Conversion, "event_time", rows...)
 		db := l.opened(t)

@@ -50,13 +50,13 @@ func quality(t testing.TB) (*testLake, []lake.Gap) {
 		"0001-01-01": {Rejects: map[string]int64{"bad_time": 1}},
 		"9999-12-31": {Ignored: 1},
 	},
-		load("a", "2026-11-11T10:00:00Z", nil), load("b", "2026-11-11T23:59:59.999999Z", fields{"source_offset": 10}), load("c", "2026-11-11T10:00:00Z", nil))
+		loadLine("a", "2026-11-11T10:00:00Z", nil), loadLine("b", "2026-11-11T23:59:59.999999Z", fields{"source_offset": 10}), loadLine("c", "2026-11-11T10:00:00Z", nil))
 	l.read("s2", "edge-1", map[string]*lake.Counts{"2026-11-11": {Events: events(2), MaxSkewMicros: 2_500_001}, "2026-11-12": {Events: events(1)}},
-		load("d", "2026-11-11T11:00:00Z", nil), load("e", "2026-11-11T11:00:00Z", nil), load("b", "2026-11-12T00:00:00Z", fields{"source_offset": 5}))
+		loadLine("d", "2026-11-11T11:00:00Z", nil), loadLine("e", "2026-11-11T11:00:00Z", nil), loadLine("b", "2026-11-12T00:00:00Z", fields{"source_offset": 5}))
 	l.read("s3", "edge-2", map[string]*lake.Counts{"2026-11-11": {Events: events(3)}},
-		load("a", "2026-11-11T10:00:00Z", fields{"order_id": "A-1"}), // null is before a text
-		load("b", "2026-11-11T23:59:59.999999Z", fields{"source_offset": 9}),
-		load("f", "2026-11-11T10:00:00Z", nil))
+		loadLine("a", "2026-11-11T10:00:00Z", fields{"order_id": "A-1"}), // null is before a text
+		loadLine("b", "2026-11-11T23:59:59.999999Z", fields{"source_offset": 9}),
+		loadLine("f", "2026-11-11T10:00:00Z", nil))
 	l.read("s1", "edge-1.log.1", map[string]*lake.Counts{"2026-11-12": {Events: map[string]int64{"click": 7}, Ignored: 1}})
 	return l, []lake.Gap{
 		{ID: "g1", Source: "edge-1", Reason: lake.GapDeleted, From: at("2026-11-12T23:00:00Z"), To: at("2026-11-13T00:00:00Z")},
@@ -117,7 +117,7 @@ func TestDataQualityAddsUp(t *testing.T) {
 			for range r.IntN(12) {
 				when := at("2026-11-08T23:59:50Z").Add(time.Duration(r.IntN(4)) * 24 * time.Hour).Add(time.Duration(r.IntN(3)*5) * time.Second)
 				// No two lines are equal: then the view has no choice.
-				f := load(fmt.Sprint("e", r.IntN(40)), when.Format(time.RFC3339), fields{"source_offset": r.IntN(2), "other": fmt.Sprintf("%02d", written)})
+				f := loadLine(fmt.Sprint("e", r.IntN(40)), when.Format(time.RFC3339), fields{"source_offset": r.IntN(2), "other": fmt.Sprintf("%02d", written)})
 				written++
 				if r.IntN(2) == 0 {
 					f["order_id"] = fmt.Sprint("O-", r.IntN(2))

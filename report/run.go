@@ -105,7 +105,12 @@ func (pl *plan) prepare(ctx context.Context, db *lakedb.DB) ([]*time.Location, e
 
 // sheet says how the report is written.
 func (pl *plan) sheet() Sheet {
-	return Sheet{Title: pl.def.Name, Guard: true, Money: moneyOf(pl.show), Facts: pl.facts()}
+	money := moneyOf(pl.show)
+	if _, sections := pl.def.column("section"); sections {
+		// Its totals are rows of its own: the sum of all says everything twice.
+		money.Prices, money.Sums = append(money.Prices, money.Sums...), nil
+	}
+	return Sheet{Title: pl.def.Name, Guard: true, Money: money, Facts: pl.facts()}
 }
 
 // facts say what was asked.

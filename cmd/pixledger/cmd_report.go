@@ -279,7 +279,7 @@ func (a *app) describeReport(reports *report.Reports, name string) error {
 			fmt.Fprintf(w, "  %-32s %-24s %s\n", c.Name, c.Type, c.Doc)
 		}
 	}
-	if d.Rangeless {
+	if d.Rangeless && d.Own == "" {
 		fmt.Fprintln(w, "\nno range")
 	}
 	for _, name := range d.Required {

@@ -221,7 +221,7 @@ func TestContractNames(t *testing.T) {
 		t.Errorf("the ranges are %v, want %v", got, ranges)
 	}
 	reports := strings.Fields("attributed_conversions advertiser_analytics revenue statement pixel_fired attributed_urls pixel_feed unattributed " +
-		"reconciliation time_to_conversion data_quality")
+		"time_to_conversion data_quality reconciliation")
 	for _, name := range reports {
 		if !slices.Contains(report.BuiltIn().Names(), name) {
 			t.Errorf("there is no report %s", name)
@@ -238,9 +238,9 @@ func TestContractNames(t *testing.T) {
 			"imp_time advertiser_id advertiser_name auction_id booked_revenue currency",
 		"advertiser_analytics": "imps clicks ctr post_view_convs post_click_convs total_convs convs_rate convs_per_mm click_convs_rate " +
 			"booked_revenue media_cost profit ecpm ecpc ecpa post_view_revenue post_click_revenue currency",
-		"reconciliation": "order_id status value_here value_there conversion_id outcome reason",
 		"revenue": "booked business_month advertiser_id advertiser_name advertiser_code insertion_order_id po_number line_item_id line_item_name " +
 			"line_item_code pixel_id pixel_name conversion_type kind rate conversions amount currency",
+		"reconciliation":  "order_id status value_here value_there conversion_id outcome reason",
 		"pixel_fired":     "pixel_id pixel_name advertiser_id last_fired loads_last_12_hours state status why",
 		"attributed_urls": "url loads last_load",
 		"unattributed":    "pixel_id pixel_name reason conversions",

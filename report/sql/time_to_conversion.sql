@@ -82,6 +82,8 @@ aged AS (
         AND passes('conversion_type', a.conversion_type)
         AND passes('currency', a.currency)
 ),
+-- By currency first: of many rows that is cheaper than the least and the
+-- greatest of their texts.
 counted AS (
     SELECT
         advertiser_id,
@@ -91,11 +93,26 @@ counted AS (
         pixel_id,
         conversion_type,
         up_to_minutes,
+        currency,
         count(*) AS conversions,
+        sum(booked_revenue) AS booked_revenue
+    FROM aged
+    GROUP BY ALL
+),
+merged AS (
+    SELECT
+        advertiser_id,
+        line_item_id,
+        creative_id,
+        publisher_id,
+        pixel_id,
+        conversion_type,
+        up_to_minutes,
+        CAST(sum(conversions) AS BIGINT) AS conversions,
         sum(booked_revenue) AS booked_revenue,
         min(currency) AS currency,
         max(currency) AS other_currency
-    FROM aged
+    FROM counted
     GROUP BY ALL
 ),
 shares AS (
@@ -110,7 +127,7 @@ shares AS (
             'publisher_id': publisher_id,
             'pixel_id': pixel_id
         } AS ids
-    FROM counted
+    FROM merged
     WINDOW of_all AS (PARTITION BY advertiser_id, line_item_id, creative_id, publisher_id, pixel_id, conversion_type)
 )
 SELECT

@@ -28,8 +28,9 @@ test: tools build ## all tests under the race detector, with the real nginx, log
 	$(GO) test -race -timeout 14m $(PACKAGES)
 
 .PHONY: test-all
-test-all: test ## test, and what needs Node.js or Python: other readers open the lake
-	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother' ./cmd/pixledger
+test-all: test ## test, and what needs Node.js, Python, LibreOffice, Chromium or PostgreSQL: other programs open the lake and results
+	@.ci/tools-office
+	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother' ./cmd/pixledger ./report
 	@.ci/tools-postgres
 	$(GO) test -race -timeout 10m -count=1 -tags testall -run 'TestPostgres' ./cmd/pixledger
 

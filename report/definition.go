@@ -25,9 +25,25 @@ type Definition struct {
 	Filters    []string    // columns that --filter takes
 	Notes      []Note      // what else a user must know
 	Required   []string    // filters that it can't do without
+	Params     []ParamDef  // its own parameters
 	Rangeless  bool        // it speaks of now: no range, no zone
-	sql        string
+	// Business says that its days are business days, as the ledger has them: the
+	// configuration's, whatever the report's zone, which says what today is.
+	Business bool
+	sql      string
 }
+
+// ParamDef is a parameter of one report's own, a flag of its name. Its statement
+// reads it by param('name'), as text, null where it is not given.
+type ParamDef struct {
+	Name     string // words joined by _; the flag has - in their place
+	Type     string // in DuckDB's words, or MONTH: 2026-03
+	Doc      string
+	Required bool
+}
+
+// Flag is the flag that takes it.
+func (p ParamDef) Flag() string { return "--" + strings.ReplaceAll(p.Name, "_", "-") }
 
 // Note says more about something that a report takes or does.
 type Note struct {
@@ -100,6 +116,14 @@ func parseDefinition(text string) (*Definition, error) {
 			d.Required = strings.Fields(rest)
 		case word == "rangeless":
 			d.Rangeless = true
+		case word == "business":
+			d.Business = true
+		case word == "param" && described && len(fields) >= 2:
+			p := ParamDef{Name: fields[0], Type: strings.Join(fields[1:], " "), Doc: doc}
+			if p.Type, p.Required = strings.CutSuffix(p.Type, " required"); !slices.Contains(paramTypes, p.Type) {
+				return nil, fmt.Errorf("the parameter %s has no type %q; allowed: %s", p.Name, p.Type, strings.Join(paramTypes, ", "))
+			}
+			d.Params = append(d.Params, p)
 		case word == "dimension" && described && len(fields) == 2:
 			d.Dimensions = append(d.Dimensions, Dimension{fields[0], fields[1], doc})
 		case word == "column" && described && len(fields) >= 2:

@@ -54,13 +54,30 @@ Numbers compare by value, times (RFC 3339) as instants, texts byte by byte.
 |---|---|
 | csv, tsv | a header line; booleans true and false, null empty, decimals with all their places, times as RFC 3339 with the zone's offset |
 | json, ndjson | an array of objects, an object a line; BIGINT and DECIMAL as texts in both |
-| xlsx | one sheet; ids (columns named ` + "`id`" + ` or ` + "`…_id`" + `), and integers and decimals of over 15 digits, as text; dates as dates, times as text; no cell is ever a formula, and what does not fit a sheet is refused, not cut |
+| xlsx | one sheet; ids (columns named ` + "`id`" + ` or ` + "`…_id`" + `), and integers and decimals of over 15 digits, as text; dates as dates, times as text; no cell is ever a formula, and what does not fit a sheet is refused, not cut; no row of totals, which a sum over the column would count twice |
 | parquet | typed, ZSTD; sums are DECIMAL(38,6), a BLOB is binary |
-| html | a page that loads nothing; without control characters and marks of direction, as a table |
-| table | for people: control characters and marks of direction are not shown |
+| html | a page that loads nothing and needs no script: what was asked, charts, the rows, totals of money by currency; without control characters and marks of direction, as a table |
+| table | for people: as wide as the terminal allows; control characters and marks of direction are not shown |
 
 In csv, tsv and xlsx a text that begins with = + - @ TAB or CR, and is no plain decimal number, gets a leading apostrophe, so that
-no spreadsheet runs it. ` + "`query`" + ` and the other formats give raw values.
+no spreadsheet runs it. ` + "`query`" + ` and the other formats give raw values. A spreadsheet that opens a csv takes ids for numbers and rounds
+those of over 15 digits: give people xlsx, or have such columns imported as text. XML has no control characters: in xlsx they are U+FFFD.
+
+The same rows give the same bytes in every format (a page says when it was made; ` + "`--now`" + ` fixes it). ` + "`-o FILE`" + ` writes a file in one step: a
+reader finds the old content or the new.
+
+**A table on a terminal** is at most as wide as the terminal, or as ` + "`COLUMNS`" + ` says. Where it would be wider the widest texts are shortened, with … at
+their ends; ids, codes, numbers, amounts, times and currencies never are. Where not even that fits, each row is a block of lines, a column each,
+as psql writes it; ` + "`--columns`" + ` chooses fewer. Written to a file or a pipe (` + "`--format table | less -S`" + `) nothing is shortened. Null is shown as NULL, an empty text as
+nothing. Numbers have no separators, so that what is copied is the number; points stand below each other, an amount has its row's currency
+beside it. The first 10,000 rows are laid out together; later ones follow in the same widths, so that a result of any length takes little memory.
+
+**A page** draws the report's count and its booked revenue or amounts by hour, day or month where it has a column of them, else the
+greatest by name: each currency a chart of its own, and below each chart its exact figures. Hours, days and months between the first and the last that have no rows are 0. Over 400 points are added
+up by several, over 15 names the greatest are drawn, and the page says so. Where a row holds money of several currencies, and so gives no amount, a chart of
+money has a hole and its column has no total. It has a dark face and a printed one.
+
+![A page of advertiser_analytics by line item and day](images/report.png)
 
 Rates are DECIMAL(18,6), rounded half away from zero from the exact quotient, and null where the divisor is 0 or the quotient
 does not fit. No total mixes currencies: where a row holds money of several, its money figures and its currency are null.
@@ -91,6 +108,12 @@ func docsText() string {
 		}
 		if len(d.Dimensions) > 0 {
 			fmt.Fprintf(&b, "\n`--by`: %s\n", strings.Join(d.dimensionIDs(), ", "))
+		}
+		if len(d.Params) > 0 {
+			b.WriteString("\n| parameter | type | is |\n|---|---|---|\n")
+			for _, p := range d.Params {
+				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Flag(), p.Type, p.Doc)
+			}
 		}
 		fmt.Fprintf(&b, "\n`--filter`: %s\n", strings.Join(d.Filters, ", "))
 		for _, n := range d.Notes {

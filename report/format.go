@@ -38,12 +38,25 @@ func ParseFormat(name string) (Format, error) {
 	return "", usage(words(names), "there is no format %q", name)
 }
 
-// Sheet says how a result is written, beside its format.
+// Sheet says how a result is written, beside its format. All but Guard is for
+// people, and none of it changes what programs read.
 type Sheet struct {
 	Title string // of html and xlsx
 	// Guard puts an apostrophe before text in csv, tsv and xlsx that a
 	// spreadsheet would take for a formula.
 	Guard bool
+	// Made is when the result was made; xlsx keeps it among its properties. The
+	// zero time leaves it out, so that the bytes depend on the rows alone.
+	Made time.Time
+	// Facts hold of the whole result. html lists them above the table; xlsx
+	// writes them on a sheet of their own, Export.
+	Facts []Fact
+	// Money says which columns are amounts, so that tables and pages show them
+	// beside the row's currency, and pages add them up.
+	Money Money
+	// Charts are what html draws. Nil leaves the choice to the columns; an empty
+	// list draws none.
+	Charts []Chart
 }
 
 // Writer writes one result in one format: Begin, a Row each, then Close,
@@ -54,11 +67,43 @@ type Writer interface {
 	Close() error
 }
 
+// Tee gives a writer that writes each row to all of several.
+func Tee(writers ...Writer) Writer { return tee(writers) }
+
+type tee []Writer
+
+func (t tee) Begin(columns []Column) error {
+	for _, w := range t {
+		if err := w.Begin(columns); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t tee) Row(values []any, zone *time.Location) error {
+	for _, w := range t {
+		if err := w.Row(values, zone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t tee) Close() error {
+	for _, w := range t {
+		if err := w.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // NewWriter gives the writer of a format.
 func NewWriter(w io.Writer, f Format, s Sheet) (Writer, error) {
 	switch f {
 	case Table:
-		return &tableWriter{w: w}, nil
+		return &tableWriter{w: w, width: widthOf(w), money: s.Money}, nil
 	case CSV:
 		return newDelimitedWriter(w, ',', s.Guard), nil
 	case TSV:
@@ -72,7 +117,7 @@ func NewWriter(w io.Writer, f Format, s Sheet) (Writer, error) {
 	case Parquet:
 		return &parquetWriter{w: w}, nil
 	case HTML:
-		return &htmlWriter{w: w, title: s.Title}, nil
+		return &htmlWriter{w: w, sheet: s}, nil
 	}
 	_, err := ParseFormat(string(f))
 	return nil, err

@@ -3,8 +3,11 @@ package report
 import (
 	"bufio"
 	_ "embed" // the page
+	"html"
 	"html/template"
 	"io"
+	"math/big"
+	"slices"
 	"time"
 )
 
@@ -14,48 +17,232 @@ var pageHTML string
 var page = template.Must(template.New("page").Parse(pageHTML))
 
 // htmlWriter writes a page that stands alone: no script, nothing loaded. It
-// shows control characters and marks of direction to nobody.
+// shows control characters and marks of direction to nobody. Charts stand above
+// the table that they are drawn from, so the rows are held back until the last.
 type htmlWriter struct {
-	w       io.Writer
-	b       *bufio.Writer
-	title   string
-	columns []Column
-	cells   []htmlCell
+	w        io.Writer
+	sheet    Sheet
+	columns  []Column
+	cells    []htmlCell
+	currency int // its place among the columns, or -1
+	rows     spool
+	b        *bufio.Writer // into rows
+	line     []byte
+	drawings []*Drawing
+	totals   amounts
+	count    int64
 }
 
 type htmlCell struct {
 	Text   string
+	Unit   string
 	Number bool
+	Long   bool // text that a page may cut at its column's edge; it is all there to copy
+	Null   bool
 }
 
+type htmlFact struct{ Name, Value string }
+
+type htmlPicture struct {
+	Picture
+	SVG    template.HTML
+	Points []htmlPoint
+}
+
+type htmlPoint struct{ Label, Figure string }
+
 func (h *htmlWriter) Begin(columns []Column) error {
-	h.b, h.columns, h.cells = bufio.NewWriter(h.w), columns, make([]htmlCell, len(columns))
-	for i, c := range columns {
-		switch c.Type.Kind {
-		case KindInteger, KindBigInt, KindHuge, KindDecimal, KindDouble:
-			h.cells[i].Number = true
-		}
-		h.cells[i].Text = visible(c.Name)
+	h.columns, h.cells = columns, make([]htmlCell, len(columns))
+	h.currency = h.sheet.Money.at(columns)
+	h.b = bufio.NewWriterSize(&h.rows, 64<<10)
+	h.totals = amounts{columns: columns, money: h.sheet.Money, currency: h.currency, sums: map[string][]*big.Int{}, missing: make([]bool, len(columns))}
+	chosen := h.sheet.Charts
+	if chosen == nil {
+		chosen = ChartsOf(columns, h.sheet.Money)
 	}
-	return page.ExecuteTemplate(h.b, "head", struct {
-		Title string
-		Cells []htmlCell
-	}{h.title, h.cells})
+	for _, c := range chosen {
+		d, err := NewDrawing(c, columns, h.sheet.Money)
+		if err != nil {
+			return err
+		}
+		h.drawings = append(h.drawings, d)
+	}
+	for i, c := range columns {
+		h.cells[i].Number, h.cells[i].Long = c.Type.number(), c.cuts()
+	}
+	return nil
 }
 
 func (h *htmlWriter) Row(values []any, zone *time.Location) error {
+	h.count++
+	currency := visible(currencyOf(values, h.currency))
 	for i, v := range values {
-		h.cells[i].Text = ""
+		c := &h.cells[i]
+		c.Text, c.Unit, c.Null = "", "", v == nil
 		if v != nil {
-			h.cells[i].Text = visible(h.columns[i].Type.text(v, zone))
+			c.Text = visible(h.columns[i].Type.text(v, zone))
+			if h.currency >= 0 && h.sheet.Money.holds(h.columns[i]) {
+				c.Unit = currency
+			}
 		}
 	}
-	return page.ExecuteTemplate(h.b, "row", h.cells)
+	for _, d := range h.drawings {
+		d.Add(values, zone)
+	}
+	h.totals.add(values)
+	return h.writeRow()
+}
+
+// writeRow writes the cells. A template would take several times as long, and a
+// page can have a million rows.
+func (h *htmlWriter) writeRow() error {
+	b := append(h.line[:0], "<tr>"...)
+	for _, c := range h.cells {
+		switch {
+		case c.Number:
+			b = append(b, `<td class="n">`...)
+		case c.Long:
+			b = append(b, `<td class="t">`...)
+		default:
+			b = append(b, "<td>"...)
+		}
+		if c.Null {
+			b = append(b, `<i class="z">null</i>`...)
+		} else {
+			b = append(b, html.EscapeString(c.Text)...)
+		}
+		if c.Unit != "" {
+			b = append(b, ` <i class="u">`...)
+			b = append(b, html.EscapeString(c.Unit)...)
+			b = append(b, "</i>"...)
+		}
+		b = append(b, "</td>"...)
+	}
+	h.line = append(b, "</tr>\n"...)
+	_, err := h.b.Write(h.line)
+	return err
 }
 
 func (h *htmlWriter) Close() error {
-	if err := page.ExecuteTemplate(h.b, "foot", nil); err != nil {
+	defer h.rows.close()
+	if err := h.b.Flush(); err != nil {
 		return err
 	}
-	return h.b.Flush()
+	out := bufio.NewWriterSize(h.w, 64<<10)
+	if err := h.head(out); err != nil {
+		return err
+	}
+	if err := h.rows.copyTo(out); err != nil {
+		return err
+	}
+	if err := page.ExecuteTemplate(out, "foot", h.totals.rows()); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+func (h *htmlWriter) head(w io.Writer) error {
+	head := struct {
+		Title    string
+		Facts    []htmlFact
+		Pictures []htmlPicture
+		Notes    []string
+		Cells    []htmlCell
+	}{Title: visible(h.sheet.Title), Cells: make([]htmlCell, len(h.columns))}
+	for i, c := range h.columns {
+		head.Cells[i] = htmlCell{Text: visible(c.Name), Number: h.cells[i].Number}
+	}
+	for _, f := range append(slices.Clone(h.sheet.Facts), IntegerFact("rows", h.count)) {
+		value := "none"
+		if f.Value != nil {
+			value = visible(f.Type.text(f.Value, time.UTC))
+		}
+		head.Facts = append(head.Facts, htmlFact{visible(f.Name), value})
+	}
+	for _, d := range h.drawings {
+		pictures, notes, err := d.Pictures()
+		if err != nil {
+			return err
+		}
+		for _, p := range pictures {
+			// The drawing is this package's own, its texts escaped.
+			hp := htmlPicture{Picture: p, SVG: template.HTML(p.SVG)}
+			for i, label := range p.Labels {
+				hp.Points = append(hp.Points, htmlPoint{label, p.Figures[i]})
+			}
+			head.Pictures = append(head.Pictures, hp)
+		}
+		head.Notes = append(head.Notes, notes...)
+	}
+	head.Notes = append(head.Notes, h.totals.notes()...)
+	return page.ExecuteTemplate(w, "head", head)
+}
+
+// amounts adds up the amounts of a result by currency.
+type amounts struct {
+	columns  []Column
+	money    Money
+	currency int
+	sums     map[string][]*big.Int // by currency, then column; nil where nothing was added
+	missing  []bool                // columns with an amount that is unknown: of several currencies
+}
+
+func (t *amounts) add(values []any) {
+	if t.currency < 0 {
+		return
+	}
+	currency := currencyOf(values, t.currency)
+	for i, c := range t.columns {
+		if !t.money.adds(c) {
+			continue
+		}
+		v, ok := values[i].(*big.Int)
+		if !ok {
+			t.missing[i] = t.missing[i] || currency == ""
+			continue
+		}
+		sums := t.sums[currency]
+		if sums == nil {
+			sums = make([]*big.Int, len(t.columns))
+			t.sums[currency] = sums
+		}
+		if sums[i] == nil {
+			sums[i] = new(big.Int)
+		}
+		sums[i].Add(sums[i], v)
+	}
+}
+
+// rows gives a row of totals for each currency. An amount with a part that is
+// unknown has no total.
+func (t *amounts) rows() [][]htmlCell {
+	var currencies []string
+	for c := range t.sums {
+		currencies = append(currencies, c)
+	}
+	slices.Sort(currencies)
+	var out [][]htmlCell
+	for _, currency := range currencies {
+		row, known := make([]htmlCell, len(t.columns)), false
+		for i, c := range t.columns {
+			row[i].Number = c.Type.number()
+			if sum := t.sums[currency][i]; sum != nil && !t.missing[i] {
+				row[i].Text, row[i].Unit, known = decimalText(sum, c.Type.Scale), visible(currency), true
+			}
+		}
+		if known {
+			if row[0].Text == "" {
+				row[0] = htmlCell{Text: "Total " + visible(currency)}
+			}
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+func (t *amounts) notes() []string {
+	if slices.Contains(t.missing, true) {
+		return []string{"Some rows hold money of several currencies and give no amount: such columns have no total."}
+	}
+	return nil
 }

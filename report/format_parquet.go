@@ -15,8 +15,12 @@ import (
 	"github.com/apache/arrow/go/v15/parquet/pqarrow"
 )
 
-// parquetRows is the number of rows of a row group.
-const parquetRows = 65_536
+// parquetRows and parquetBytes are what a row group holds: rows, or fewer where
+// they are wide. Both depend on the rows alone, and so do the bytes of the file.
+const (
+	parquetRows  = 65_536
+	parquetBytes = 64 << 20
+)
 
 // parquetWriter writes typed columns. Integers wider than BIGINT are
 // DECIMAL(38,0); what Parquet has no type for is text.
@@ -25,7 +29,8 @@ type parquetWriter struct {
 	columns []Column
 	build   *array.RecordBuilder
 	file    *pqarrow.FileWriter
-	rows    int
+	rows    int // of the row group, and about their bytes
+	bytes   int
 }
 
 func (p *parquetWriter) Begin(columns []Column) error {
@@ -55,17 +60,38 @@ func (p *parquetWriter) Row(values []any, _ *time.Location) error {
 		if err := p.columns[i].Type.appendArrow(p.build.Field(i), v); err != nil {
 			return fmt.Errorf("column %s: %w", p.columns[i].Name, err)
 		}
+		p.bytes += size(v)
 	}
-	if p.rows++; p.rows == parquetRows {
+	if p.rows++; p.rows == parquetRows || p.bytes >= parquetBytes {
 		return p.flush()
 	}
 	return nil
 }
 
+// size is about what a value takes in memory.
+func size(v any) int {
+	n := 16
+	switch v := v.(type) {
+	case string:
+		n += len(v)
+	case []byte:
+		n += len(v)
+	case []any:
+		for _, e := range v {
+			n += size(e)
+		}
+	case []entry:
+		for _, e := range v {
+			n += size(e.key) + size(e.value)
+		}
+	}
+	return n
+}
+
 func (p *parquetWriter) flush() error {
 	record := p.build.NewRecord()
 	defer record.Release()
-	p.rows = 0
+	p.rows, p.bytes = 0, 0
 	return p.file.Write(record)
 }
 

@@ -5,8 +5,10 @@ import (
 	"io"
 	"math"
 	"math/big"
+	"strings"
 	"time"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
 )
@@ -18,9 +20,19 @@ const (
 	sheetDigits = 15
 )
 
-// xlsxWriter writes one sheet. Ids, and numbers that a spreadsheet would
-// round, are texts; dates are dates; times are texts, because a spreadsheet's
-// time has no zone.
+// The sheets of a workbook.
+const (
+	dataSheet = "Sheet1"
+	factSheet = "Export"
+)
+
+// xlsxWriter writes one sheet of rows, and one of facts where there are any.
+// Ids, and numbers that a spreadsheet would round, are texts; dates are dates;
+// times are texts, because a spreadsheet's time has no zone. There is no row of
+// totals: who adds up a column would count everything twice.
+//
+// The same rows and facts give the same bytes. That rests on one stream a file:
+// the library writes its streams in no order.
 type xlsxWriter struct {
 	w       io.Writer
 	sheet   Sheet
@@ -41,39 +53,20 @@ func (x *xlsxWriter) Begin(columns []Column) (err error) {
 			_ = x.file.Close()
 		}
 	}()
-	const name = "Sheet1"
-	if x.out, err = x.file.NewStreamWriter(name); err != nil {
+	if err := x.properties(); err != nil {
 		return err
 	}
-	if x.bold, err = x.file.NewStyle(&excelize.Style{Font: &excelize.Font{Bold: true}}); err != nil {
+	if x.out, err = x.file.NewStreamWriter(dataSheet); err != nil {
 		return err
 	}
-	dateFormat := "yyyy-mm-dd"
-	if x.date, err = x.file.NewStyle(&excelize.Style{CustomNumFmt: &dateFormat}); err != nil {
+	if err := x.styles(); err != nil {
 		return err
 	}
-	for _, c := range columns {
-		if scale := c.Type.Scale; c.Type.Kind == KindDecimal && x.decimal[scale] == 0 {
-			format := "0"
-			for i := range scale {
-				if i == 0 {
-					format += "."
-				}
-				format += "0"
-			}
-			if x.decimal[scale], err = x.file.NewStyle(&excelize.Style{CustomNumFmt: &format}); err != nil {
-				return err
-			}
-		}
-	}
-	if err := x.out.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
+	if err := x.out.SetPanes(frozenHeader()); err != nil {
 		return err
 	}
 	for i, c := range columns {
-		width := float64(max(10, min(40, len(c.Name)+2)))
-		if c.Type.Kind == KindTime {
-			width = 28
-		}
+		width := columnWidth(c)
 		if err := x.out.SetColWidth(i+1, i+1, width); err != nil {
 			return err
 		}
@@ -84,9 +77,79 @@ func (x *xlsxWriter) Begin(columns []Column) (err error) {
 		if x.sheet.Guard {
 			name = guarded(name)
 		}
-		header[i] = excelize.Cell{StyleID: x.bold, Value: name}
+		header[i] = excelize.Cell{StyleID: x.bold, Value: inXML(name)}
 	}
 	return x.add(header)
+}
+
+// properties say what the workbook is. The library's own time of making is
+// fixed.
+func (x *xlsxWriter) properties() error {
+	properties := excelize.DocProperties{Title: inXML(x.sheet.Title), Creator: "pixledger", LastModifiedBy: "pixledger"}
+	if made := x.sheet.Made; !made.IsZero() {
+		properties.Created = made.UTC().Format(time.RFC3339)
+		properties.Modified = properties.Created
+	}
+	return x.file.SetDocProps(&properties)
+}
+
+func (x *xlsxWriter) styles() (err error) {
+	if x.bold, err = x.file.NewStyle(&excelize.Style{
+		Font:   &excelize.Font{Bold: true},
+		Fill:   excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"F2F2F2"}},
+		Border: []excelize.Border{{Type: "bottom", Color: "999999", Style: 1}},
+	}); err != nil {
+		return err
+	}
+	dateFormat := "yyyy-mm-dd"
+	if x.date, err = x.file.NewStyle(&excelize.Style{CustomNumFmt: &dateFormat}); err != nil {
+		return err
+	}
+	for _, c := range x.columns {
+		if err := x.decimalStyle(c.Type); err != nil {
+			return err
+		}
+	}
+	for _, f := range x.sheet.Facts {
+		if err := x.decimalStyle(f.Type); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decimalStyle makes the number format with all the decimals of a type.
+func (x *xlsxWriter) decimalStyle(t *Type) (err error) {
+	if t.Kind != KindDecimal || x.decimal[t.Scale] != 0 {
+		return nil
+	}
+	format := "0"
+	if t.Scale > 0 {
+		format += "." + strings.Repeat("0", t.Scale)
+	}
+	x.decimal[t.Scale], err = x.file.NewStyle(&excelize.Style{CustomNumFmt: &format})
+	return err
+}
+
+func frozenHeader() *excelize.Panes {
+	return &excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}
+}
+
+// columnWidth is by the name and the type: the rows are not known yet.
+func columnWidth(c Column) float64 {
+	width := max(10, min(40, utf8.RuneCountInString(c.Name)+2))
+	switch c.Type.Kind {
+	case KindTime:
+		width = 28
+	case KindDecimal:
+		width = max(width, 16)
+	case KindText:
+		width = max(width, 16)
+	}
+	if c.isID() {
+		width = max(width, 21)
+	}
+	return float64(width)
 }
 
 func (x *xlsxWriter) add(cells []any) error {
@@ -150,12 +213,85 @@ func (x *xlsxWriter) cell(c Column, v any, zone *time.Location) (any, error) {
 			return nil, fmt.Errorf("the text has %d characters, more than a cell's %d; allowed: another format", n, sheetText)
 		}
 	}
-	return s, nil
+	return inXML(s), nil
+}
+
+// inXML replaces what XML can't hold: control characters, and the two that are
+// none. The library would do it for some of them.
+func inXML(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
+			return utf8.RuneError
+		}
+		return r
+	}, valid(s))
+}
+
+// facts writes the second sheet, name and value a row.
+func (x *xlsxWriter) facts() error {
+	if len(x.sheet.Facts) == 0 {
+		return nil
+	}
+	if _, err := x.file.NewSheet(factSheet); err != nil {
+		return err
+	}
+	for column, width := range map[string]float64{"A": 24, "B": 70} {
+		if err := x.file.SetColWidth(factSheet, column, column, width); err != nil {
+			return err
+		}
+	}
+	if err := x.file.SetPanes(factSheet, frozenHeader()); err != nil {
+		return err
+	}
+	header := []any{excelize.Cell{StyleID: x.bold, Value: "fact"}, excelize.Cell{StyleID: x.bold, Value: "value"}}
+	if err := x.fact(1, header); err != nil {
+		return err
+	}
+	for i, f := range x.sheet.Facts {
+		name := f.Name
+		if x.sheet.Guard {
+			name = guarded(name)
+		}
+		value, err := x.cell(Column{Name: f.Name, Type: f.Type}, f.Value, time.UTC)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+		if err := x.fact(i+2, []any{inXML(name), value}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *xlsxWriter) fact(row int, cells []any) error {
+	for i, v := range cells {
+		at, err := excelize.CoordinatesToCellName(i+1, row)
+		if err != nil {
+			return err
+		}
+		style := 0
+		if c, ok := v.(excelize.Cell); ok {
+			v, style = c.Value, c.StyleID
+		}
+		if err := x.file.SetCellValue(factSheet, at, v); err != nil {
+			return err
+		}
+		if style == 0 {
+			continue
+		}
+		if err := x.file.SetCellStyle(factSheet, at, at, style); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (x *xlsxWriter) Close() error {
 	defer x.file.Close()
 	if err := x.out.Flush(); err != nil {
+		return err
+	}
+	if err := x.facts(); err != nil {
 		return err
 	}
 	_, err := x.file.WriteTo(x.w)

@@ -25,6 +25,7 @@ type spool struct {
 	memory []byte
 	file   *os.File
 	out    *bufio.Writer
+	width  int // of the screen that it will go to
 }
 
 func (s *spool) Write(b []byte) (int, error) {
@@ -145,7 +146,7 @@ const attempts = 5
 // lake's new state.
 func WithLake(ctx context.Context, open func() (*lakedb.DB, error), w io.Writer, use func(*lakedb.DB, io.Writer) error) error {
 	for n := 1; ; n++ {
-		s := &spool{}
+		s := &spool{width: widthOf(w)}
 		err := withLake(open, func(db *lakedb.DB) error { return use(db, s) })
 		if err == nil {
 			err = s.copyTo(w)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,9 +21,12 @@ type Params struct {
 	Filters  []string // col=val
 	Columns  []string // show these alone, in this order; none is all
 	TimeZone string   // an IANA name, or advertiser; default Zone
+	// Values are those of the report's own parameters, by their names.
+	Values map[string]string
 
-	Zone *time.Location // the configuration's; nil is UTC
-	Now  time.Time
+	Zone       *time.Location // the configuration's; nil is UTC
+	LedgerFrom schemas.Day    // the configuration's; empty where it has none
+	Now        time.Time
 }
 
 // AdvertiserZone is the --time-zone that counts each advertiser's rows in the
@@ -39,6 +43,7 @@ type plan struct {
 	show    []string            // the columns of the result, in order
 	by      []string            // columns that rows are grouped by, the interval's first
 	filters map[string][]string // accepted values by column; "" is null
+	values  map[string]string   // of the report's own parameters
 	zone    *time.Location
 	byOwner bool // by the advertisers' zones, where they have one
 	params  *Params
@@ -64,6 +69,9 @@ func newPlan(name string, p *Params) (*plan, error) {
 		return nil, err
 	}
 	if err := pl.takeFilters(); err != nil {
+		return nil, err
+	}
+	if err := pl.takeValues(); err != nil {
 		return nil, err
 	}
 	_, err = p.resolve(pl.zone)
@@ -146,7 +154,7 @@ func (pl *plan) takeFilters() error {
 			return usage(words(d.Filters), "--filter: %s has no column %q to filter by", d.Name, name)
 		}
 		c, _ := d.column(name)
-		canonical, err := filterValue(c, value)
+		canonical, err := canonicalValue("--filter", c.Name, c.Type, value)
 		if err != nil {
 			return err
 		}
@@ -160,41 +168,86 @@ func (pl *plan) takeFilters() error {
 	return nil
 }
 
+// takeValues judges the values of the report's own parameters.
+func (pl *plan) takeValues() error {
+	d := pl.def
+	pl.values = map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(pl.params.Values)) {
+		i := slices.IndexFunc(d.Params, func(p ParamDef) bool { return p.Name == name })
+		if i < 0 {
+			return usage(words(d.paramFlags()), "%s takes no %s", d.Name, ParamDef{Name: name}.Flag())
+		}
+		p := d.Params[i]
+		canonical, err := canonicalValue(p.Flag(), p.Name, p.Type, pl.params.Values[name])
+		if err != nil {
+			return err
+		}
+		if canonical != "" {
+			pl.values[name] = canonical
+		}
+	}
+	for _, p := range d.Params {
+		if p.Required && pl.values[p.Name] == "" {
+			return usage(p.Flag()+" VALUE: "+p.Doc, "%s needs %s", d.Name, p.Flag())
+		}
+	}
+	return nil
+}
+
+// paramFlags lists the flags of the report's own parameters.
+func (d *Definition) paramFlags() []string {
+	if len(d.Params) == 0 {
+		return []string{"no parameter of its own"}
+	}
+	flags := make([]string, len(d.Params))
+	for i, p := range d.Params {
+		flags[i] = p.Flag()
+	}
+	return flags
+}
+
 var wholeNumber = regexp.MustCompile(`^-?[0-9]+$`)
 
-// filterValue gives a value as DuckDB writes it, a time as microseconds since
+// canonicalValue gives a value as DuckDB writes it, a time as microseconds since
 // 1970, so that texts compare; the empty value is null.
-func filterValue(c ColumnDef, value string) (string, error) {
+func canonicalValue(flag, name, kind, value string) (string, error) {
 	if value == "" {
 		return "", nil
 	}
-	switch c.Type {
+	refuse := func(allowed string) (string, error) {
+		return "", usage(allowed+", or nothing for null", "%s: %q is no %s", flag, value, name)
+	}
+	switch kind {
 	case typeBigInt:
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || !wholeNumber.MatchString(value) {
-			return "", usage("a whole number, or nothing for null", "--filter: %q is no %s", value, c.Name)
+			return refuse("a whole number")
 		}
 		return strconv.FormatInt(n, 10), nil
-	case typeMoney:
+	case typeMoney, typeSum:
 		m, ok := schemas.ParseMoney(value)
 		_, places, _ := strings.Cut(value, ".")
 		if !ok || len(strings.TrimRight(places, "0")) > 6 { // rounded, it would find what it is not
-			return "", usage("a decimal number of up to six places, or nothing for null", "--filter: %q is no %s", value, c.Name)
+			return refuse("a decimal number of up to six places")
 		}
 		return m.String(), nil
 	case typeTime:
 		t, err := time.Parse(time.RFC3339, value)
 		if err != nil || t.Nanosecond()%1000 != 0 {
-			return "", usage("RFC 3339, to the microsecond, or nothing for null", "--filter: %q is no %s", value, c.Name)
+			return refuse("RFC 3339, to the microsecond")
 		}
 		return strconv.FormatInt(t.UnixMicro(), 10), nil
 	case typeDate:
 		if _, err := time.Parse(time.DateOnly, value); err != nil {
-			return "", usage("a date such as 2026-03-08, or nothing for null", "--filter: %q is no %s", value, c.Name)
+			return refuse("a date such as 2026-03-08")
+		}
+	case typeMonth:
+		if _, err := time.Parse("2006-01", value); err != nil {
+			return refuse("a month such as 2026-03")
 		}
 	case typeBoolean:
 		if value != "true" && value != "false" {
-			return "", usage("true, false, or nothing for null", "--filter: %q is no %s", value, c.Name)
+			return refuse("true, false")
 		}
 	}
 	return value, nil

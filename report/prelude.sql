@@ -25,6 +25,10 @@ CREATE OR REPLACE TEMP MACRO passes(name, val) AS
     getvariable('report_filters')[name] IS NULL
     OR list_contains(getvariable('report_filters')[name], coalesce(CAST(val AS VARCHAR), ''));
 
+-- The value of one of the report's own parameters, as text; null where it was
+-- not given.
+CREATE OR REPLACE TEMP MACRO param(name) AS getvariable('report_params')[name];
+
 -- The value that a column is filtered by, null where it is none or several.
 CREATE OR REPLACE TEMP MACRO only_filter(name) AS
     CASE

@@ -137,7 +137,10 @@ func TestUsage(t *testing.T) {
 		p    Params
 		want string
 	}{
-		{"revenu", Params{}, `there is no report "revenu"; allowed: advertiser_analytics attributed_conversions pixel_feed unattributed`},
+		{"revenu", Params{}, `there is no report "revenu"; allowed: ` + words(Names())},
+		{"revenue", Params{Values: map[string]string{"month": "2026-01"}}, "revenue takes no --month; allowed: --include-open"},
+		{"revenue", Params{Values: map[string]string{"include_open": "1"}}, `--include-open: "1" is no include_open; allowed: true, false, or nothing for null`},
+		{"unattributed", Params{Values: map[string]string{"include_open": "true"}}, "unattributed takes no --include-open; allowed: no parameter of its own"},
 		{"advertiser_analytics", Params{Range: "last_week"}, `there is no range "last_week"; allowed: current_hour last_hour`},
 		{"advertiser_analytics", Params{Interval: "weekly"}, `there is no interval "weekly"; allowed: hourly daily monthly cumulative`},
 		{"advertiser_analytics", Params{By: []string{"campaign_id"}}, `advertiser_analytics has no dimension "campaign_id"; allowed: advertiser_id line_item_id creative_id publisher_id pixel_id`},

@@ -24,7 +24,11 @@ const (
 	typeMoney   = "DECIMAL(18,6)"
 	typeSum     = "DECIMAL(38,6)"
 	typeBoolean = "BOOLEAN"
+	typeMonth   = "MONTH" // of a parameter alone
 )
+
+// paramTypes are the types that a report's own parameters have.
+var paramTypes = []string{typeText, typeBigInt, typeMoney, typeDate, typeMonth, typeTime, typeBoolean}
 
 // Kind is how a value is held and written.
 type Kind int

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	_ "embed" // the statements
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"pixledger/schemas"
 	"pixledger/schemas/lakedb"
 )
 
@@ -29,6 +31,16 @@ const zoneColumn = "zone"
 // *UsageError. It writes as it reads: WithLake holds a result back until it is
 // whole.
 func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer, f Format) error {
+	return RunTo(ctx, db, name, p, func(s Sheet) (Writer, error) {
+		if f != HTML {
+			s.Facts = nil // a report's workbook has one sheet
+		}
+		return NewWriter(w, f, s)
+	})
+}
+
+// RunTo is Run to a writer that the caller opens, by the report's own sheet.
+func RunTo(ctx context.Context, db *lakedb.DB, name string, p Params, open func(Sheet) (Writer, error)) error {
 	pl, err := newPlan(name, &p)
 	if err != nil {
 		return err
@@ -42,7 +54,7 @@ func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer,
 	if err != nil {
 		return fmt.Errorf("report %s: %w", name, err)
 	}
-	out, err := NewWriter(w, f, Sheet{Title: name, Guard: true})
+	out, err := open(pl.sheet())
 	if err != nil {
 		return err
 	}
@@ -51,6 +63,43 @@ func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer,
 		return fmt.Errorf("report %s: %w", name, err)
 	}
 	return out.Close()
+}
+
+// sheet says how the report is written.
+func (pl *plan) sheet() Sheet {
+	return Sheet{Title: pl.def.Name, Guard: true, Money: moneyOf(pl.show), Facts: pl.facts()}
+}
+
+// facts say what was asked.
+func (pl *plan) facts() []Fact {
+	p := pl.params
+	var facts []Fact
+	if !pl.def.Rangeless {
+		facts = append(facts, TextFact("range", p.rangeText()))
+		zone := pl.zone.String()
+		if pl.byOwner {
+			zone = "each advertiser's, else " + zone
+		}
+		facts = append(facts, TextFact("time zone", zone))
+		if r, err := p.resolve(pl.zone); err == nil && p.Range != "" && p.Range != "lifetime" {
+			facts = append(facts, TextFact("from", timeText(r.From, pl.zone)), TextFact("until", timeText(r.Until, pl.zone)))
+		}
+	}
+	if len(p.Filters) > 0 {
+		facts = append(facts, TextFact("filters", strings.Join(p.Filters, ", ")))
+	}
+	return append(facts, TextFact("made", timeText(p.Now.Truncate(time.Second), pl.zone)))
+}
+
+// rangeText says the range in the words of the flags.
+func (p *Params) rangeText() string {
+	switch {
+	case p.From != "" || p.To != "":
+		return strings.TrimSpace("from " + cmp.Or(p.From, "the beginning") + " to " + cmp.Or(p.To, "now"))
+	case p.Range != "":
+		return p.Range
+	}
+	return "lifetime"
 }
 
 // bind puts the plan's values onto the connection and gives the zones by index.
@@ -62,19 +111,11 @@ func (pl *plan) bind(ctx context.Context, conn *sql.Conn) ([]*time.Location, err
 	if err != nil {
 		return nil, err
 	}
-	// A range beyond these says no more, and would have thousands of offsets.
-	end := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
-	all, bounds := []span{}, Range{From: end, Until: beginning}
+	all, bounds := []span{}, Range{From: latest, Until: beginning}
 	for i, z := range zones {
-		r, err := pl.params.resolve(z)
+		r, err := pl.rangeIn(z)
 		if err != nil {
 			return nil, err
-		}
-		if r.From.Before(beginning) {
-			r.From = beginning
-		}
-		if r.Until.After(end) {
-			r.Until = end
 		}
 		all = append(all, spans(i, r, z)...)
 		if r.From.Before(bounds.From) {
@@ -84,16 +125,21 @@ func (pl *plan) bind(ctx context.Context, conn *sql.Conn) ([]*time.Location, err
 			bounds.Until = r.Until
 		}
 	}
-	values := []any{pl.by, pl.filters, pl.ofPixels(), all, owners, bounds.From.UTC(), bounds.Until.UTC(), pl.params.Now.UTC()}
+	firstDay, untilDay, err := pl.days()
+	if err != nil {
+		return nil, err
+	}
+	values := []any{
+		document{pl.by}, document{pl.filters}, document{pl.values}, pl.ofPixels(), document{all}, document{owners},
+		bounds.From.UTC(), bounds.Until.UTC(), pl.params.Now.UTC(), firstDay, untilDay, dateOrNull(pl.params.LedgerFrom),
+	}
 	statements := strings.Split(strings.TrimSuffix(strings.TrimSpace(bindSQL), ";"), ";\n")
 	if len(statements) != len(values) {
 		return nil, fmt.Errorf("%d statements bind %d values", len(statements), len(values))
 	}
 	for i, v := range values {
-		switch v.(type) {
-		case time.Time, bool:
-		default:
-			b, err := json.Marshal(v)
+		if d, ok := v.(document); ok {
+			b, err := json.Marshal(d.of)
 			if err != nil {
 				return nil, err
 			}
@@ -106,6 +152,78 @@ func (pl *plan) bind(ctx context.Context, conn *sql.Conn) ([]*time.Location, err
 	return zones, nil
 }
 
+// document is a value that is bound as JSON.
+type document struct{ of any }
+
+// latest is where a range ends at the latest, as beginning is where it begins
+// at the earliest: beyond them it says no more, and would have thousands of
+// offsets.
+var latest = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// rangeIn is the range that was asked for, in one of the report's zones: of a
+// report of business days, those that it covers.
+func (pl *plan) rangeIn(zone *time.Location) (Range, error) {
+	if pl.def.Business {
+		first, until, err := pl.days()
+		if err != nil {
+			return Range{}, err
+		}
+		zone = pl.configured()
+		return Range{schemas.Day(first).Begin(zone), schemas.Day(until).Begin(zone)}, nil
+	}
+	r, err := pl.params.resolve(zone)
+	if err != nil {
+		return r, err
+	}
+	if r.From.Before(beginning) {
+		r.From = beginning
+	}
+	if r.Until.After(latest) {
+		r.Until = latest
+	}
+	return r, nil
+}
+
+// days are the calendar days whose midnight in the report's zone is in its
+// range, half-open, as dates.
+func (pl *plan) days() (first, until string, err error) {
+	r, err := pl.params.resolve(pl.zone)
+	if err != nil {
+		return "", "", err
+	}
+	if r.From.Before(beginning) {
+		r.From = beginning
+	}
+	if r.Until.After(latest) {
+		r.Until = latest
+	}
+	return pl.firstMidnight(r.From), pl.firstMidnight(r.Until), nil
+}
+
+// firstMidnight is the first calendar day that begins at or after a time.
+func (pl *plan) firstMidnight(t time.Time) string {
+	day := schemas.DayOf(t, pl.zone)
+	if day.Begin(pl.zone).Before(t) {
+		day = day.Plus(1)
+	}
+	return string(day)
+}
+
+// configured is the zone of the business days.
+func (pl *plan) configured() *time.Location {
+	if pl.params.Zone == nil {
+		return time.UTC
+	}
+	return pl.params.Zone
+}
+
+func dateOrNull(d schemas.Day) any {
+	if d == "" {
+		return nil
+	}
+	return string(d)
+}
+
 type owner struct {
 	AdvertiserID int64 `json:"advertiser_id"`
 	Zone         int   `json:"zone"`
@@ -115,7 +233,10 @@ type owner struct {
 // by one of their own.
 func (pl *plan) zones(ctx context.Context, conn *sql.Conn) (zones []*time.Location, owners []owner, err error) {
 	zones, owners = []*time.Location{pl.zone}, []owner{}
-	if !pl.byOwner {
+	if pl.def.Business {
+		zones[0] = pl.configured() // its times, if any, are of the business days' zone
+	}
+	if !pl.byOwner || pl.def.Business {
 		return zones, owners, nil
 	}
 	rows, err := conn.QueryContext(ctx, "SELECT id, time_zone FROM advertisers WHERE time_zone IS NOT NULL ORDER BY id")

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -39,8 +38,12 @@ func (t *Type) text(v any, zone *time.Location) string {
 	case KindList, KindMap, KindStruct:
 		return string(t.appendJSON(nil, v, zone, false))
 	}
-	return v.(string)
+	return valid(v.(string))
 }
+
+// valid replaces what is not UTF-8, as the name of a file can be: no reader of
+// any format takes it.
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // decimalText writes unscaled / 10^scale with all its decimals.
 func decimalText(unscaled *big.Int, scale int) string {
@@ -249,8 +252,8 @@ func intervalText(i duckdb.Interval) string {
 // visible replaces what a terminal or a page would obey instead of show: control
 // characters, and marks that turn the direction of the text around them.
 func visible(s string) string {
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "\uFFFD")
+	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return s
 	}
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -258,9 +261,9 @@ func visible(s string) string {
 			return ' '
 		case r < ' ' || r >= 0x7f && r < 0xa0,
 			r == 0x061c, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069,
-			r == 0x2028, r == 0x2029, r == 0xfeff:
+			r == 0x2028, r == 0x2029, r == 0xfeff, r == 0xfffe, r == 0xffff:
 			return -1
 		}
 		return r
-	}, s)
+	}, valid(s))
 }

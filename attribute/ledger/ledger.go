@@ -32,7 +32,7 @@ import (
 
 // The kinds of the ledger's commits.
 const (
-	CloseKind  = "close"
+	CloseKind  = lake.CloseKind
 	VoidKind   = "void"
 	CreditKind = "credit"
 )

@@ -15,8 +15,8 @@ import (
 // The notes of a close commit that later closes, exports and verify read.
 const (
 	NoteZone       = "zone"        // IANA name
-	NoteLedgerFrom = "ledger_from" // the first day of the ledger
-	NoteLastDay    = "last_day"    // the newest day closed
+	NoteLedgerFrom = lake.NoteLedgerFrom
+	NoteLastDay    = lake.NoteLastDay
 	noteFirstDay   = "first_day"   // the oldest that this close closed
 	noteUntil      = "until"       // where the newest day ended, RFC 3339, UTC
 	noteSequence   = "sequence"    // the number of the newest day in the ledger, from 1

@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"pixledger/report"
+	"pixledger/schemas"
 	"pixledger/schemas/lakedb"
 )
 
@@ -17,6 +19,7 @@ func (a *app) reportCommand() *cobra.Command {
 	var p report.Params
 	var format, out, catalog string
 	var list, describe bool
+	var own []string
 	c := &cobra.Command{
 		Use:   "report NAME",
 		Short: "Print or write one report",
@@ -46,6 +49,9 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 			if describe {
 				return a.describeReport(name)
 			}
+			if p.Values, err = ownParams(c.Flags(), own); err != nil {
+				return err
+			}
 			if err := report.Check(name, p); err != nil {
 				return asUsage(err)
 			}
@@ -53,7 +59,7 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 			if err != nil {
 				return err
 			}
-			p.Zone = s.cfg.TimeZone
+			p.Zone, p.LedgerFrom = s.cfg.TimeZone, schemas.Day(s.cfg.LedgerFrom)
 			return a.answer(c.Context(), s, out, func(db *lakedb.DB, w io.Writer) error {
 				return report.Run(c.Context(), db, name, p, w, f)
 			})
@@ -68,12 +74,50 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 	fl.StringSliceVar(&p.Columns, "columns", nil, "show these columns alone, in this order")
 	fl.StringArrayVar(&p.Filters, "filter", nil, "COLUMN=VALUE; one column twice means either value")
 	fl.StringVar(&p.TimeZone, "time-zone", "", "an IANA zone, or advertiser for each one's own")
+	for _, f := range ownFlags {
+		if f.yes {
+			fl.Bool(f.name, false, f.help)
+		} else {
+			fl.String(f.name, "", f.help)
+		}
+	}
+	fl.StringArrayVar(&own, "param", nil, "NAME=VALUE of a parameter of the report's own; see --describe")
 	fl.StringVar(&format, "format", "", formatHelp())
 	fl.StringVarP(&out, "output", "o", "", "write to a file, in one step")
 	fl.StringVar(&catalog, "catalog", "", "report by this catalog instead of the configured one")
 	fl.BoolVar(&list, "list", false, "list the reports")
 	fl.BoolVar(&describe, "describe", false, "describe the report's columns, dimensions and filters")
 	return c
+}
+
+// ownFlags are parameters of single reports that have a flag of their own.
+var ownFlags = []struct {
+	name, help string
+	yes        bool // it takes no value
+}{
+	{name: "include-open", help: "revenue: add the open days as kind estimated", yes: true},
+	{name: "month", help: "statement: the month, such as 2026-03"},
+}
+
+// ownParams gathers the values of the report's own parameters by their names.
+func ownParams(fl *pflag.FlagSet, own []string) (map[string]string, error) {
+	values := map[string]string{}
+	for _, o := range own {
+		name, value, ok := strings.Cut(o, "=")
+		if !ok {
+			return nil, usagef("--param: %q has no =; allowed: NAME=VALUE", o)
+		}
+		if _, twice := values[name]; twice {
+			return nil, usagef("--param: %s is given twice; allowed: once", name)
+		}
+		values[name] = value
+	}
+	for _, f := range ownFlags {
+		if flag := fl.Lookup(f.name); flag.Changed {
+			values[strings.ReplaceAll(f.name, "-", "_")] = flag.Value.String()
+		}
+	}
+	return values, nil
 }
 
 func formatHelp() string {
@@ -151,6 +195,12 @@ func (a *app) describeReport(name string) error {
 		fmt.Fprintln(w, "\n--by:")
 		for _, x := range d.Dimensions {
 			fmt.Fprintf(w, "  %-32s %s\n", x.ID, x.Doc)
+		}
+	}
+	if len(d.Params) > 0 {
+		fmt.Fprintln(w, "\nparameters of its own:")
+		for _, p := range d.Params {
+			fmt.Fprintf(w, "  %-32s %-24s %s\n", p.Flag(), p.Type, p.Doc)
 		}
 	}
 	fmt.Fprintf(w, "\n--filter: %s\n", strings.Join(d.Filters, " "))

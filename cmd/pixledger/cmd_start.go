@@ -115,7 +115,7 @@ the log format that pixledger reads. Print it again when the catalog changes.`,
 // whole or not at all.
 func (a *app) writeOut(path string, write func(io.Writer) error) error {
 	if path == "" {
-		return write(a.stdout)
+		return write(a.screen())
 	}
 	return report.WriteFile(path, write)
 }

@@ -111,7 +111,7 @@ asked for; what verify has to say goes to stderr then.`,
 				differences += books.differences
 			}
 			if account {
-				if err := writeRows(a.stdout, f, "account", accountColumns, accountRows(state)); err != nil {
+				if err := writeRows(a.screen(), f, "account", accountColumns, accountRows(state)); err != nil {
 					return err
 				}
 			}

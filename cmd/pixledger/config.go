@@ -12,6 +12,7 @@ import (
 	"time"
 	_ "time/tzdata" // zones load on machines that have no zone files
 
+	"pixledger/report/deliver"
 	"pixledger/schemas"
 	"pixledger/schemas/yamlfile"
 )
@@ -132,7 +133,7 @@ const (
 type Export struct {
 	Report  string
 	Formats []string
-	To      string // a URL; of file: with the absolute folder
+	To      deliver.Target
 }
 
 var configSchema = sync.OnceValues(func() (*yamlfile.Schema, error) { return yamlfile.Compile(schemas.ConfigSchema) })
@@ -390,7 +391,7 @@ func privacy(v yamlfile.Value) PrivacyConfig {
 func (r *configReader) exports(list yamlfile.Value) []Export {
 	var out []Export
 	for _, v := range list.Items() {
-		e := Export{Report: v.Get("report").TextOr(""), To: v.Get("to").TextOr("")}
+		e := Export{Report: v.Get("report").TextOr("")}
 		for _, f := range v.Get("formats").Items() {
 			if s := f.TextOr(""); !slices.Contains(e.Formats, s) {
 				e.Formats = append(e.Formats, s)
@@ -405,31 +406,17 @@ func (r *configReader) exports(list yamlfile.Value) []Export {
 	return out
 }
 
-// destination gives the URL of an export; file: with its folder absolute. The
-// other schemes are known, and refused until this version delivers to them: a
-// destination that is accepted has to receive.
-func (r *configReader) destination(v yamlfile.Value) string {
-	scheme, rest, _ := strings.Cut(v.TextOr(""), ":")
-	if scheme != "file" {
-		if !v.Refused() && v.Given() {
-			v.Refuse("destinations of the kind "+scheme+": are not supported by this version yet", "file:FOLDER")
-		}
-		return v.TextOr("")
+// destination gives the target of an export; relative folders and files in it
+// are of the configuration's folder.
+func (r *configReader) destination(v yamlfile.Value) deliver.Target {
+	spec, given := v.Text()
+	if !given || v.Refused() {
+		return deliver.Target{}
 	}
-	folder := rest
-	if strings.HasPrefix(rest, "//") {
-		folder = strings.TrimPrefix(strings.TrimPrefix(rest, "//"), "localhost")
-		if !strings.HasPrefix(folder, "/") {
-			v.Refuse(v.Written()+" names another machine", "file:FOLDER, or file:///FOLDER")
-			return ""
-		}
+	t, err := deliver.Parse(spec, r.dir)
+	var mistake *deliver.SpecError
+	if errors.As(err, &mistake) {
+		v.Refuse(mistake.What, mistake.Allowed)
 	}
-	if folder == "" {
-		v.Refuse(v.Written()+" names no folder", "file:FOLDER")
-		return ""
-	}
-	if !filepath.IsAbs(folder) {
-		folder = filepath.Join(r.dir, folder)
-	}
-	return "file:" + folder
+	return t
 }

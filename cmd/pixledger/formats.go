@@ -2,7 +2,11 @@ package main
 
 import (
 	"io"
+	"os"
+	"strconv"
 	"time"
+
+	"golang.org/x/term"
 
 	"pixledger/ingest/parse"
 	"pixledger/report"
@@ -36,4 +40,20 @@ func writeRows(w io.Writer, f report.Format, title string, columns []string, row
 		}
 	}
 	return out.Close()
+}
+
+// screen is stdout with the width that tables must fit, where it is a terminal:
+// COLUMNS, if it is set, else the terminal's own.
+func (a *app) screen() io.Writer {
+	f, ok := a.stdout.(*os.File)
+	if !ok || !isTerminal(f) {
+		return a.stdout
+	}
+	width, err := strconv.Atoi(os.Getenv("COLUMNS"))
+	if err != nil || width <= 0 {
+		if width, _, err = term.GetSize(int(f.Fd())); err != nil {
+			return a.stdout
+		}
+	}
+	return &report.Screen{Writer: a.stdout, Width: width}
 }

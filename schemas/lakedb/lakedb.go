@@ -88,6 +88,9 @@ func Open(ctx context.Context, l *lake.Lake, cat *schemas.Catalog, o Options) (_
 	if err := d.listFiles(ctx); err != nil {
 		return nil, err
 	}
+	if err := d.sayWhatIsClosed(ctx); err != nil {
+		return nil, err
+	}
 	if _, err := d.ExecContext(ctx, catalogSQL); err != nil {
 		return nil, fmt.Errorf("make the catalog's tables: %w", err)
 	}
@@ -155,6 +158,23 @@ func (d *DB) listFiles(ctx context.Context) error {
 	}
 	if _, err := d.ExecContext(ctx, variablesSQL); err != nil {
 		return fmt.Errorf("list the lake's files: %w", err)
+	}
+	return nil
+}
+
+// sayWhatIsClosed sets the variables ledger_from and last_closed: the first and
+// the newest business day that are closed. They are not set while none is, which
+// reads as null.
+func (d *DB) sayWhatIsClosed(ctx context.Context) error {
+	first, last, ok := d.State.ClosedDays()
+	if !ok {
+		return nil
+	}
+	if _, err := d.ExecContext(ctx, "SET VARIABLE ledger_from = $1::DATE", string(first)); err != nil {
+		return fmt.Errorf("say which days are closed: %w", err)
+	}
+	if _, err := d.ExecContext(ctx, "SET VARIABLE last_closed = $1::DATE", string(last)); err != nil {
+		return fmt.Errorf("say which days are closed: %w", err)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"math/big"
@@ -37,7 +38,7 @@ type Drawing struct {
 	columns  []Column
 	money    Money
 	x, id    int // places; id is -1 where the names have no ids
-	currency int
+	places   moneyPlaces
 	measures []measure
 	keys     map[string]*chartKey
 	rows     int
@@ -62,8 +63,8 @@ type chartKey struct {
 }
 
 type seriesKey struct {
-	measure  int
-	currency string
+	measure int
+	group   string // of money: its currency
 }
 
 // NewDrawing begins a chart of a result with these columns.
@@ -74,7 +75,7 @@ func NewDrawing(c Chart, columns []Column, money Money) (*Drawing, error) {
 	place := func(name string) int {
 		return slices.IndexFunc(columns, func(c Column) bool { return c.Name == name })
 	}
-	d := &Drawing{chart: c, columns: columns, money: money, x: place(c.X), id: -1, currency: money.at(columns), keys: map[string]*chartKey{}}
+	d := &Drawing{chart: c, columns: columns, money: money, x: place(c.X), id: -1, places: money.at(columns), keys: map[string]*chartKey{}}
 	if base, ok := strings.CutSuffix(c.X, "_name"); ok {
 		d.id = place(base + "_id")
 	}
@@ -88,7 +89,7 @@ func NewDrawing(c Chart, columns []Column, money Money) (*Drawing, error) {
 			case KindDouble:
 				m.scale = doubleScale
 			}
-			m.byCurrency = d.currency >= 0 && money.holds(columns[m.place])
+			m.byCurrency = d.places.currency >= 0 && money.holds(columns[m.place])
 		}
 		d.measures = append(d.measures, m)
 	}
@@ -111,14 +112,14 @@ func (d *Drawing) Add(values []any, zone *time.Location) {
 	for i, m := range d.measures {
 		v, ok := m.value(values)
 		if !ok {
-			if m.byCurrency && currencyOf(values, d.currency) == "" {
+			if m.byCurrency && d.places.currencyOf(values) == "" {
 				d.mixed, k.mixed[i] = true, true
 			}
 			continue
 		}
 		s := seriesKey{measure: i}
 		if m.byCurrency {
-			s.currency = currencyOf(values, d.currency)
+			s.group = d.places.groupOf(values)
 		}
 		sum := k.sums[s]
 		if sum == nil {
@@ -157,6 +158,10 @@ func (d *Drawing) key(values []any, zone *time.Location) *chartKey {
 		id = d.columns[d.id].Type.text(values[d.id], zone)
 		key = id + " " + key
 	}
+	if len(key) > sha256.Size*2 { // a name can be of any length
+		sum := sha256.Sum256([]byte(key))
+		key = string(sum[:])
+	}
 	k := d.keys[key]
 	if k == nil {
 		if len(d.keys) == chartKeys {
@@ -164,7 +169,7 @@ func (d *Drawing) key(values []any, zone *time.Location) *chartKey {
 			return nil
 		}
 		// The id stays whole: two labels that are cut must not look alike.
-		label = shorten(visible(label), chartLabel)
+		label = labelText(label)
 		if id != "" {
 			label += " (" + id + ")"
 		}
@@ -172,6 +177,15 @@ func (d *Drawing) key(values []any, zone *time.Location) *chartKey {
 		d.keys[key] = k
 	}
 	return k
+}
+
+// labelText cuts a label to what has room, also one of marks that take none.
+func labelText(s string) string {
+	s = visible(s)
+	if runes := []rune(s); len(runes) > 4*chartLabel {
+		s = string(runes[:4*chartLabel]) + "…"
+	}
+	return shorten(s, chartLabel)
 }
 
 var one = big.NewInt(1)
@@ -234,7 +248,7 @@ func (d *Drawing) series() []seriesKey {
 		}
 	}
 	slices.SortFunc(out, func(a, b seriesKey) int {
-		return cmp.Or(cmp.Compare(a.measure, b.measure), strings.Compare(a.currency, b.currency))
+		return cmp.Or(cmp.Compare(a.measure, b.measure), strings.Compare(a.group, b.group))
 	})
 	return out
 }
@@ -271,8 +285,8 @@ func (d *Drawing) picture(s seriesKey) (*Picture, error) {
 	if what == RowCount {
 		what = "number of rows"
 	}
-	if s.currency != "" {
-		what += " " + visible(s.currency)
+	if s.group != "" {
+		what += " " + visible(s.group)
 	}
 	p.Y = what
 	p.Title = what + " by " + d.chart.X

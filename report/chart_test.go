@@ -159,6 +159,15 @@ func TestChartIsNotForEverything(t *testing.T) {
 			t.Errorf("%v: %v", namesOf(columns), got)
 		}
 	}
+	// Who asks for none gets none.
+	columns := []Column{date("day"), bigint("total_convs")}
+	rows := [][]any{{at("2026-11-01T00:00:00Z"), int64(1)}, {at("2026-11-02T00:00:00Z"), int64(2)}}
+	if n := strings.Count(written(t, HTML, Sheet{}, columns, rows), "<svg"); n != 1 {
+		t.Errorf("%d charts by default", n)
+	}
+	if n := strings.Count(written(t, HTML, Sheet{Charts: []Chart{}}, columns, rows), "<svg"); n != 0 {
+		t.Errorf("%d charts where none is wanted", n)
+	}
 	for _, c := range []Chart{{Kind: OverTime, X: "nope", Y: []string{"n"}}, {Kind: OverTime, X: "day"}, {Kind: OverTime, X: "day", Y: []string{"day"}}, {Kind: "pie", X: "day", Y: []string{"n"}}} {
 		if _, err := NewDrawing(c, []Column{date("day"), bigint("n")}, Money{}); err == nil {
 			t.Errorf("%+v is drawn", c)
@@ -184,6 +193,14 @@ func TestPageTotals(t *testing.T) {
 		if !strings.Contains(foot, want) {
 			t.Errorf("no %s in %s", want, foot)
 		}
+	}
+	// What is estimated is not added to what is booked.
+	columns = []Column{varchar("kind"), amount("amount"), varchar("currency")}
+	_, foot, _ = strings.Cut(written(t, HTML, Sheet{Money: moneyOf(namesOf(columns))}, columns, [][]any{
+		{"booking", big.NewInt(5_000_000), "USD"}, {"estimated", big.NewInt(7_000_000), "USD"},
+	}), "<tfoot>")
+	if !strings.Contains(foot, `Total USD</th><td class="n">5.000000 `) || !strings.Contains(foot, `Total USD estimated</th><td class="n">7.000000 `) {
+		t.Errorf("totals: %s", foot)
 	}
 	if !strings.Contains(page, "such columns have no total") {
 		t.Error("the page does not say why media_cost has no total")

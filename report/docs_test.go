@@ -75,7 +75,7 @@ beside it. The first 10,000 rows are laid out together; later ones follow in the
 **A page** draws the report's count and its booked revenue or amounts by hour, day or month where it has a column of them, else the
 greatest by name: each currency a chart of its own, and below each chart its exact figures. Hours, days and months between the first and the last that have no rows are 0. Over 400 points are added
 up by several, over 15 names the greatest are drawn, and the page says so. Where a row holds money of several currencies, and so gives no amount, a chart of
-money has a hole and its column has no total. It has a dark face and a printed one.
+money has a hole and its column has no total; what is estimated is never added to what is booked. It has a dark face and a printed one.
 
 ![A page of advertiser_analytics by line item and day](images/report.png)
 

@@ -305,7 +305,7 @@ func TestHostileTextInPage(t *testing.T) {
 // in one text.
 func TestHostileTextInDrawing(t *testing.T) {
 	names := slices.DeleteFunc(slices.Clone(hostileTexts), func(s string) bool { return visible(s) == "" || strings.TrimSpace(visible(s)) == "" })
-	names = append(names, strings.Repeat("<", 10_000), "漢"+strings.Repeat("字", 10_000))
+	names = append(names, strings.Repeat("<", 10_000), "漢"+strings.Repeat("字", 10_000), "a"+strings.Repeat("\u0301", 10_000))
 	columns, _ := hostileRows(nil)
 	for part := range slices.Chunk(names, chartGreatest) {
 		_, rows := hostileRows(part)

@@ -6,6 +6,7 @@ import (
 	"html"
 	"html/template"
 	"io"
+	"maps"
 	"math/big"
 	"slices"
 	"time"
@@ -24,7 +25,7 @@ type htmlWriter struct {
 	sheet    Sheet
 	columns  []Column
 	cells    []htmlCell
-	currency int // its place among the columns, or -1
+	places   moneyPlaces
 	rows     spool
 	b        *bufio.Writer // into rows
 	line     []byte
@@ -53,9 +54,9 @@ type htmlPoint struct{ Label, Figure string }
 
 func (h *htmlWriter) Begin(columns []Column) error {
 	h.columns, h.cells = columns, make([]htmlCell, len(columns))
-	h.currency = h.sheet.Money.at(columns)
+	h.places = h.sheet.Money.at(columns)
 	h.b = bufio.NewWriterSize(&h.rows, 64<<10)
-	h.totals = amounts{columns: columns, money: h.sheet.Money, currency: h.currency, sums: map[string][]*big.Int{}, missing: make([]bool, len(columns))}
+	h.totals = amounts{columns: columns, money: h.sheet.Money, places: h.places, sums: map[string][]*big.Int{}, missing: make([]bool, len(columns))}
 	chosen := h.sheet.Charts
 	if chosen == nil {
 		chosen = ChartsOf(columns, h.sheet.Money)
@@ -75,13 +76,13 @@ func (h *htmlWriter) Begin(columns []Column) error {
 
 func (h *htmlWriter) Row(values []any, zone *time.Location) error {
 	h.count++
-	currency := visible(currencyOf(values, h.currency))
+	currency := visible(h.places.currencyOf(values))
 	for i, v := range values {
 		c := &h.cells[i]
 		c.Text, c.Unit, c.Null = "", "", v == nil
 		if v != nil {
 			c.Text = visible(h.columns[i].Type.text(v, zone))
-			if h.currency >= 0 && h.sheet.Money.holds(h.columns[i]) {
+			if h.places.currency >= 0 && h.sheet.Money.holds(h.columns[i]) {
 				c.Unit = currency
 			}
 		}
@@ -180,31 +181,31 @@ func (h *htmlWriter) head(w io.Writer) error {
 
 // amounts adds up the amounts of a result by currency.
 type amounts struct {
-	columns  []Column
-	money    Money
-	currency int
-	sums     map[string][]*big.Int // by currency, then column; nil where nothing was added
-	missing  []bool                // columns with an amount that is unknown: of several currencies
+	columns []Column
+	money   Money
+	places  moneyPlaces
+	sums    map[string][]*big.Int // by currency, then column; nil where nothing was added
+	missing []bool                // columns with an amount that is unknown: of several currencies
 }
 
 func (t *amounts) add(values []any) {
-	if t.currency < 0 {
+	if t.places.currency < 0 {
 		return
 	}
-	currency := currencyOf(values, t.currency)
+	group := t.places.groupOf(values)
 	for i, c := range t.columns {
 		if !t.money.adds(c) {
 			continue
 		}
 		v, ok := values[i].(*big.Int)
 		if !ok {
-			t.missing[i] = t.missing[i] || currency == ""
+			t.missing[i] = t.missing[i] || group == ""
 			continue
 		}
-		sums := t.sums[currency]
+		sums := t.sums[group]
 		if sums == nil {
 			sums = make([]*big.Int, len(t.columns))
-			t.sums[currency] = sums
+			t.sums[group] = sums
 		}
 		if sums[i] == nil {
 			sums[i] = new(big.Int)
@@ -216,23 +217,19 @@ func (t *amounts) add(values []any) {
 // rows gives a row of totals for each currency. An amount with a part that is
 // unknown has no total.
 func (t *amounts) rows() [][]htmlCell {
-	var currencies []string
-	for c := range t.sums {
-		currencies = append(currencies, c)
-	}
-	slices.Sort(currencies)
+	groups := slices.Sorted(maps.Keys(t.sums))
 	var out [][]htmlCell
-	for _, currency := range currencies {
+	for _, group := range groups {
 		row, known := make([]htmlCell, len(t.columns)), false
 		for i, c := range t.columns {
 			row[i].Number = c.Type.number()
-			if sum := t.sums[currency][i]; sum != nil && !t.missing[i] {
-				row[i].Text, row[i].Unit, known = decimalText(sum, c.Type.Scale), visible(currency), true
+			if sum := t.sums[group][i]; sum != nil && !t.missing[i] {
+				row[i].Text, row[i].Unit, known = decimalText(sum, c.Type.Scale), visible(group), true
 			}
 		}
 		if known {
 			if row[0].Text == "" {
-				row[0] = htmlCell{Text: "Total " + visible(currency)}
+				row[0] = htmlCell{Text: "Total " + visible(group)}
 			}
 			out = append(out, row)
 		}

@@ -16,7 +16,7 @@ const (
 	// tableRows and tableBytes are what is laid out together, and kept in memory.
 	// The rows after them follow in the same widths.
 	tableRows  = 10_000
-	tableBytes = 16 << 20
+	tableBytes = 8 << 20
 	// leastText is what is left of a column of text that is shortened.
 	leastText = 10
 	// mostName is what is shown of a column's name on a screen.
@@ -37,7 +37,7 @@ type tableWriter struct {
 	money   Money
 	b       *bufio.Writer
 	columns []tableColumn
-	places  int // of the currency among the columns, or -1
+	places  moneyPlaces
 	rows    [][]tableCell
 	bytes   int
 	begun   bool
@@ -67,7 +67,7 @@ func (t *tableWriter) Begin(columns []Column) error {
 		if t.width > 0 {
 			name = shorten(name, mostName)
 		}
-		t.columns = append(t.columns, tableColumn{Column: c, name: name, cuts: c.cuts(), money: t.places >= 0 && t.money.holds(c), width: wide(name)})
+		t.columns = append(t.columns, tableColumn{Column: c, name: name, cuts: c.cuts(), money: t.places.currency >= 0 && t.money.holds(c), width: wide(name)})
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func (c Column) cuts() bool {
 
 func (t *tableWriter) Row(values []any, zone *time.Location) error {
 	row := make([]tableCell, len(values))
-	currency := visible(currencyOf(values, t.places))
+	currency := visible(t.places.currencyOf(values))
 	for i, v := range values {
 		c := &t.columns[i]
 		row[i].text = nullText

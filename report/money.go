@@ -6,6 +6,7 @@ import "slices"
 // holds each row's currency.
 type Money struct {
 	Currency string   // a column; "" where a result has no money
+	Kind     string   // a column that tells what is estimated from what is booked; "" where there is none
 	Sums     []string // amounts that may be added up over rows of one currency
 	Prices   []string // amounts that may not: what one thing costs
 }
@@ -24,6 +25,9 @@ func moneyOf(names []string) Money {
 		return Money{}
 	}
 	m := Money{Currency: "currency"}
+	if slices.Contains(names, "kind") {
+		m.Kind = "kind"
+	}
 	for _, n := range names {
 		switch {
 		case slices.Contains(sumColumns, n) && !slices.Contains(names, "model"):
@@ -43,19 +47,31 @@ func (m Money) holds(c Column) bool {
 // adds tells that a column is an amount that may be added up.
 func (m Money) adds(c Column) bool { return m.holds(c) && slices.Contains(m.Sums, c.Name) }
 
-// at gives the place of the currency, or -1.
-func (m Money) at(columns []Column) int {
-	if m.Currency == "" {
-		return -1
+// at gives the places of the currency and of the kind, or -1.
+func (m Money) at(columns []Column) (p moneyPlaces) {
+	place := func(name string) int {
+		return slices.IndexFunc(columns, func(c Column) bool { return name != "" && c.Name == name && c.Type.Kind == KindText })
 	}
-	return slices.IndexFunc(columns, func(c Column) bool { return c.Name == m.Currency && c.Type.Kind == KindText })
+	return moneyPlaces{currency: place(m.Currency), kind: place(m.Kind)}
 }
 
+type moneyPlaces struct{ currency, kind int }
+
 // currencyOf gives a row's currency, "" where it has none.
-func currencyOf(values []any, at int) string {
-	if at < 0 {
+func (p moneyPlaces) currencyOf(values []any) string {
+	if p.currency < 0 {
 		return ""
 	}
-	s, _ := values[at].(string)
+	s, _ := values[p.currency].(string)
 	return s
+}
+
+// groupOf gives what a row's amounts may be added up with: those of its currency,
+// and what is estimated apart from what is booked.
+func (p moneyPlaces) groupOf(values []any) string {
+	currency := p.currencyOf(values)
+	if p.kind >= 0 && currency != "" && values[p.kind] == "estimated" {
+		return currency + " estimated"
+	}
+	return currency
 }

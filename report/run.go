@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -87,6 +88,9 @@ func (pl *plan) facts() []Fact {
 	}
 	if len(p.Filters) > 0 {
 		facts = append(facts, TextFact("filters", strings.Join(p.Filters, ", ")))
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Values)) {
+		facts = append(facts, TextFact(name, p.Values[name]))
 	}
 	return append(facts, TextFact("made", timeText(p.Now.Truncate(time.Second), pl.zone)))
 }

@@ -27,7 +27,14 @@ func widthOf(w io.Writer) int {
 
 // wide gives the columns that a text takes on a terminal: two for a letter of
 // Chinese, none for a mark upon another letter.
-func wide(s string) int { return text.StringWidthWithoutEscSequences(s) }
+func wide(s string) int {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return text.StringWidthWithoutEscSequences(s)
+		}
+	}
+	return len(s)
+}
 
 // shorten cuts a text to so many columns of a terminal, with … in the last. It
 // never parts what is one letter to a reader.

@@ -149,6 +149,9 @@ func (d *daemon) jobs() ([]job, error) {
 			return nil, fmt.Errorf("schedule.%s: %w", j.name, err)
 		}
 		jobs = append(jobs, job{name: j.name, when: when, run: func(ctx context.Context) error {
+			if !j.byCatalog {
+				return d.command(ctx, j.name)
+			}
 			return d.command(ctx, j.name, "--catalog", d.lake.CatalogFile(d.catalog.digest()))
 		}})
 	}

@@ -29,6 +29,7 @@ type statusReport struct {
 	Sources  []sourceStatus `json:"sources"`
 	Gaps     []gapStatus    `json:"gaps"`
 	Ledger   *ledgerStatus  `json:"ledger"`
+	Exports  *exportsStatus `json:"exports"`
 	Jobs     []jobStatus    `json:"jobs"`
 	Datasets []datasetSize  `json:"datasets"`
 	Warnings []warning      `json:"warnings"`
@@ -189,6 +190,7 @@ func (r *statusReport) rows() [][]string {
 		}
 	}
 	r.Ledger.rows(add)
+	r.Exports.rows(add)
 	for _, j := range r.Jobs {
 		add("job", j.Name, "schedule", j.Schedule)
 		add("job", j.Name, "last_due", j.LastDue)
@@ -244,6 +246,9 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 		r.troubles(n.Troubles)
 	}
 	if err := r.ledger(cfg, l, state); err != nil {
+		return nil, err
+	}
+	if err := r.exports(cfg, l); err != nil {
 		return nil, err
 	}
 	if err := r.jobs(a, cfg, l); err != nil {
@@ -360,8 +365,18 @@ func (s *sourceStatus) fill(e *edgeAccount) {
 }
 
 // scheduled lists the jobs that the daemon runs, with their cron specs.
-func scheduled(cfg *Config) []struct{ name, spec string } {
-	return []struct{ name, spec string }{{"attribute", cfg.Schedule.Attribute}, {"close", cfg.Schedule.Close}, {"warehouse", cfg.Schedule.Warehouse}}
+func scheduled(cfg *Config) []scheduledJob {
+	jobs := []scheduledJob{{"attribute", cfg.Schedule.Attribute, true}, {"close", cfg.Schedule.Close, true}}
+	if len(cfg.Exports) > 0 {
+		jobs = append(jobs, scheduledJob{"export", cfg.Schedule.Export, false})
+	}
+	return append(jobs, scheduledJob{"warehouse", cfg.Schedule.Warehouse, true})
+}
+
+// scheduledJob is a command that the daemon runs at the times of a cron spec.
+type scheduledJob struct {
+	name, spec string
+	byCatalog  bool // it is run on the catalog in force
 }
 
 func (r *statusReport) jobs(a *app, cfg *Config, l *lake.Lake) error {
@@ -404,6 +419,7 @@ func (r *statusReport) print(w io.Writer) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", g.ID, g.Source, g.Reason, daysText(g.Days), g.Path, g.Offset, g.Accepted.text())
 	}
 	r.Ledger.print(t)
+	r.Exports.print(t)
 	fmt.Fprintln(t, "\njob\tschedule\tlast run\tnext run\tresult")
 	for _, j := range r.Jobs {
 		result := "ok"

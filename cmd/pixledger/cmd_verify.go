@@ -29,7 +29,8 @@ counted; each row is of a line that its commit read, and no two of the same; and
 the attributions are what a fresh attribution gives. The ledger is held against
 the notes of its closes, against itself (ids, reversals) and against the
 attributions. What the next attribution would do and the next close would book is
-pending, what is older than adjust_days is beyond_window; neither is an error. A
+pending, what is older than adjust_days is beyond_window; neither is an error. The exports are walked along the chain of
+their manifests, and held against the ledger and the records of their delivery. A
 difference makes the exit code 1.
 
 --account prints the account of lines by log file and day (UTC), in the format
@@ -110,6 +111,11 @@ asked for; what verify has to say goes to stderr then.`,
 				}
 				differences += books.differences
 			}
+			exported, err := a.verifyExports(c.Context(), l, state, say)
+			if err := unless("the exports", err); err != nil {
+				return err
+			}
+			differences += exported.differences
 			if account {
 				if err := writeRows(a.screen(), f, "account", accountColumns, accountRows(state)); err != nil {
 					return err
@@ -129,6 +135,7 @@ asked for; what verify has to say goes to stderr then.`,
 				fmt.Fprintln(say, "pending: the next `pixledger attribute` takes in what is new")
 			}
 			books.print(say)
+			exported.print(say)
 			return nil
 		},
 	}

@@ -87,7 +87,7 @@ func (a *app) makeWarehouse(ctx context.Context, s *setup, l *lake.Lake, target 
 	open := func() (*lakedb.DB, error) { return a.openDB(ctx, s, l) }
 	return report.WithLake(ctx, open, a.stdout, func(db *lakedb.DB, w io.Writer) (err error) {
 		o := warehouse.Options{CatalogDigest: s.catalog.Digest, Zone: s.cfg.TimeZone, Progress: bar.set}
-		if o.Closed, err = closedDays(l, db.State); err != nil {
+		if o.Closed, err = warehouseDays(l, db.State); err != nil {
 			return err
 		}
 		tables, err := warehouse.Make(ctx, db, o)
@@ -122,8 +122,8 @@ func holder() string {
 	return fmt.Sprintf("pixledger warehouse (%s, process %d)", host, os.Getpid())
 }
 
-// closedDays are the days that the ledger has closed, for the warehouse.
-func closedDays(l *lake.Lake, state *lake.State) ([]warehouse.ClosedDay, error) {
+// warehouseDays are the days that the ledger has closed, for the warehouse.
+func warehouseDays(l *lake.Lake, state *lake.State) ([]warehouse.ClosedDay, error) {
 	days, err := ledger.ClosedDays(l, state, "")
 	if err != nil {
 		return nil, err

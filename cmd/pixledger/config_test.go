@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"pixledger/report/deliver"
 	"pixledger/schemas"
 	"pixledger/schemas/yamlfile"
 )
@@ -142,8 +143,8 @@ func TestConfigValues(t *testing.T) {
 		{"listen", cfg.Edge.Listen, "8080"},
 		{"params", cfg.Privacy.Params, map[string]ParamMode{"email": ParamDrop, "uid": ParamHash}},
 		{"exports", cfg.Exports, []Export{
-			{Report: "revenue", Formats: []string{"csv", "xlsx"}, To: "file:/etc/pixledger/outbox"},
-			{Report: "revenue", Formats: []string{"csv"}, To: "file:/srv/outbox"}}},
+			{Report: "revenue", Formats: []string{"csv", "xlsx"}, To: targetOf(t, "file:/etc/pixledger/outbox")},
+			{Report: "revenue", Formats: []string{"csv"}, To: targetOf(t, "file:/srv/outbox")}}},
 	} {
 		if !reflect.DeepEqual(c.got, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, c.got, c.want)
@@ -247,4 +248,13 @@ func FuzzLoadConfig(f *testing.F) {
 			t.Fatalf("%d mistakes on %d lines:\n%v", len(mistakes), lines, err)
 		}
 	})
+}
+
+func targetOf(t *testing.T, spec string) deliver.Target {
+	t.Helper()
+	target, err := deliver.Parse(spec, "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target
 }

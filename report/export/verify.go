@@ -178,6 +178,10 @@ func (c *checking) deliveries() error {
 	if err != nil {
 		return err
 	}
+	var found []string // by destination, whatever the folders' names
+	wrong := func(d schemas.Day, destination, format string, args ...any) {
+		found = append(found, fmt.Sprintf("export %s: %s ", d, destination)+fmt.Sprintf(format, args...))
+	}
 	for _, folder := range folders {
 		records, err := dk.ReadDir(filepath.Join(root, folder.Name()))
 		if err != nil {
@@ -189,16 +193,20 @@ func (c *checking) deliveries() error {
 			}
 			d := &Delivery{}
 			if _, err := readRecord(c.lake, filepath.Join(root, folder.Name(), r.Name()), d); err != nil {
-				c.tell(err.Error())
+				found = append(found, err.Error())
 				continue
 			}
 			switch hash, ok := c.hashes[d.Date]; {
 			case !ok:
-				c.wrong(d.Date, "%s has received it, and it is gone", d.Destination)
+				wrong(d.Date, d.Destination, "has received it, and it is gone")
 			case hash != d.Manifest:
-				c.wrong(d.Date, "%s has received another: its manifest was %s, and is %s", d.Destination, d.Manifest, hash)
+				wrong(d.Date, d.Destination, "has received another: its manifest was %s, and is %s", d.Manifest, hash)
 			}
 		}
+	}
+	slices.Sort(found)
+	for _, f := range found {
+		c.tell(f)
 	}
 	return nil
 }

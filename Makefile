@@ -28,11 +28,12 @@ test: tools build ## all tests under the race detector, with the real nginx, log
 	$(GO) test -race -timeout 14m $(PACKAGES)
 
 .PHONY: test-all
-test-all: test ## test, and what needs Node.js, Python, LibreOffice, Chromium or PostgreSQL: other programs open the lake and results
+test-all: test ## test, and what needs Node.js, Python, LibreOffice, Chromium, OpenSSH, S3 and others' servers, PostgreSQL
 	@.ci/tools-office
-	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother' ./cmd/pixledger ./report
 	@.ci/tools-postgres
-	$(GO) test -race -timeout 10m -count=1 -tags testall -run 'TestPostgres' ./cmd/pixledger
+	@.ci/tools-all
+	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother|TestPostgres' ./cmd/pixledger ./report
+	$(GO) test -race -timeout 10m -count=1 -tags testall ./report/deliver
 
 .PHONY: check
 check: ## format, vet, staticcheck, and known vulnerabilities where their database is reachable

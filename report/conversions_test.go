@@ -155,7 +155,7 @@ func TestFilterIsTyped(t *testing.T) {
 			name = "pixel_feed"
 		}
 		var u *UsageError
-		if err := Check(name, Params{Filters: []string{filter}, Now: now}); !errors.As(err, &u) || !strings.Contains(err.Error(), want) {
+		if err := BuiltIn().Check(name, Params{Filters: []string{filter}, Now: now}); !errors.As(err, &u) || !strings.Contains(err.Error(), want) {
 			t.Errorf("--filter %s: got %v, want %s", filter, err, want)
 		}
 	}

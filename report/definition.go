@@ -1,17 +1,14 @@
 package report
 
 import (
-	"embed"
 	"fmt"
-	"io/fs"
-	"path"
+	"regexp"
 	"slices"
 	"strings"
-	"sync"
-)
+	"unicode/utf8"
 
-//go:embed sql/*.sql
-var reportFiles embed.FS
+	"pixledger/schemas/yamlfile"
+)
 
 // Definition is a report as its file describes it.
 type Definition struct {
@@ -22,15 +19,20 @@ type Definition struct {
 	Intervals  []string
 	Dimensions []Dimension
 	Columns    []ColumnDef // figures, where there are dimensions
+	Choices    []ColumnDef // what --filter takes and no row shows
 	Filters    []string    // columns that --filter takes
 	Notes      []Note      // what else a user must know
 	Required   []string    // filters that it can't do without
 	Params     []ParamDef  // its own parameters
+	Totals     *Totals     // what is added up beside the rows; nil is nothing
 	Rangeless  bool        // it speaks of now: no range, no zone
 	// Business says that its days are business days, as the ledger has them: the
 	// configuration's, whatever the report's zone, which says what today is.
 	Business bool
-	sql      string
+	// Own is the file of a user's own report, empty of a built-in one.
+	Own string
+	sql string
+	own *ownStatement // what a user's statement uses; nil of a built-in report
 }
 
 // ParamDef is a parameter of one report's own, a flag of its name. Its statement
@@ -40,10 +42,16 @@ type ParamDef struct {
 	Type     string // in DuckDB's words, or MONTH: 2026-03
 	Doc      string
 	Required bool
+	own      bool // of a user's own report
 }
 
 // Flag is the flag that takes it.
-func (p ParamDef) Flag() string { return "--" + strings.ReplaceAll(p.Name, "_", "-") }
+func (p ParamDef) Flag() string {
+	if p.own {
+		return "--param " + p.Name
+	}
+	return "--" + strings.ReplaceAll(p.Name, "_", "-")
+}
 
 // Note says more about something that a report takes or does.
 type Note struct {
@@ -65,110 +73,160 @@ type ColumnDef struct {
 	Doc  string
 }
 
-var registry = sync.OnceValues(func() (map[string]*Definition, error) {
-	files, err := fs.Glob(reportFiles, "sql/*.sql")
-	if err != nil {
-		return nil, err
+// namePattern is what names of reports and parameters look like.
+var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+const nameAllowed = "small letters, digits and _, a letter first"
+
+// header reads the header of a report's file.
+type header struct {
+	def      *Definition
+	file     string // as mistakes name it
+	mistakes yamlfile.Mistakes
+	line     int    // of the line at hand
+	text     string // of it, without its end
+	// at are the lines on which words stand that may stand once.
+	at map[string]int
+}
+
+// refuse notes a mistake at a part of the line at hand: at its beginning, where
+// it does not hold the part.
+func (h *header) refuse(part, what, allowed string) {
+	column := 1
+	if i := strings.Index(h.text, part); i >= 0 {
+		column += utf8.RuneCountInString(h.text[:i])
 	}
-	out := make(map[string]*Definition, len(files))
-	for _, f := range files {
-		b, err := reportFiles.ReadFile(f)
-		if err != nil {
-			return nil, err
-		}
-		d, err := parseDefinition(string(b))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f, err)
-		}
-		if d.Name+".sql" != path.Base(f) {
-			return nil, fmt.Errorf("%s: holds the report %s", f, d.Name)
-		}
-		out[d.Name] = d
-	}
-	return out, nil
-})
+	h.mistakes = append(h.mistakes, yamlfile.Mistake{File: h.file, Line: h.line, Column: column, What: what, Allowed: allowed})
+}
+
+// headerWords are what -- @ is followed by; built-in reports have @totals too.
+var headerWords = []string{"report", "doc", "column", "param", "choice", "filter", "dimension", "interval", "note", "required", "rangeless", "business"}
 
 // parseDefinition reads the header of a report's file: the comment lines that
-// begin with -- @ and a word.
-func parseDefinition(text string) (*Definition, error) {
-	d := &Definition{sql: text}
+// begin with -- @ and a word. It reads what it can of one with mistakes; own
+// tells that it is a user's.
+func parseDefinition(file, text string, own bool) (*Definition, yamlfile.Mistakes) {
+	h := &header{def: &Definition{sql: text}, file: file, at: map[string]int{}}
 	for line := range strings.Lines(text) {
-		rest, ok := strings.CutPrefix(strings.TrimSpace(line), "-- @")
-		if !ok {
-			continue
-		}
-		word, rest, _ := strings.Cut(rest, " ")
-		rest = strings.TrimSpace(rest)
-		head, doc, described := strings.Cut(rest, ": ")
-		fields := strings.Fields(head)
-		switch {
-		case word == "report":
-			d.Name = rest
-		case word == "doc":
-			d.Doc = rest
-		case word == "interval":
-			d.Intervals = strings.Fields(rest)
-		case word == "filter":
-			d.Filters = strings.Fields(rest)
-		case word == "note" && described && len(fields) == 1:
-			d.Notes = append(d.Notes, Note{fields[0], doc})
-		case word == "required":
-			d.Required = strings.Fields(rest)
-		case word == "rangeless":
-			d.Rangeless = true
-		case word == "business":
-			d.Business = true
-		case word == "param" && described && len(fields) >= 2:
-			p := ParamDef{Name: fields[0], Type: strings.Join(fields[1:], " "), Doc: doc}
-			if p.Type, p.Required = strings.CutSuffix(p.Type, " required"); !slices.Contains(paramTypes, p.Type) {
-				return nil, fmt.Errorf("the parameter %s has no type %q; allowed: %s", p.Name, p.Type, strings.Join(paramTypes, ", "))
-			}
-			d.Params = append(d.Params, p)
-		case word == "dimension" && described && len(fields) == 2:
-			d.Dimensions = append(d.Dimensions, Dimension{fields[0], fields[1], doc})
-		case word == "column" && described && len(fields) >= 2:
-			d.Columns = append(d.Columns, ColumnDef{fields[0], strings.Join(fields[1:], " "), doc})
-		default:
-			return nil, fmt.Errorf("the header has a line that says nothing: %s", strings.TrimSpace(line))
+		h.line++
+		h.text = strings.TrimRight(line, "\r\n")
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "-- @"); ok {
+			h.read(rest, own)
 		}
 	}
-	if d.Name == "" || d.Doc == "" || len(d.Columns) == 0 {
-		return nil, fmt.Errorf("the header lacks @report, @doc or @column")
+	h.line, h.text = 1, ""
+	d := h.def
+	for _, must := range []string{"report", "doc"} {
+		if h.at[must] == 0 {
+			h.refuse("", "the header lacks @"+must, "-- @report NAME and -- @doc TEXT")
+		}
+	}
+	if !own && len(d.Columns) == 0 {
+		h.refuse("", "the header lacks @column", "-- @column NAME TYPE: what it is")
+	}
+	if own && len(d.Columns) == 0 && len(d.Dimensions)+len(d.Intervals) > 0 {
+		h.refuse("", "the header has @dimension or @interval and no @column", "-- @column NAME: what it is, of every figure")
 	}
 	if slices.Equal(d.Filters, []string{"*"}) {
 		d.Filters = nil
-		for _, c := range d.Columns {
+		for _, c := range slices.Concat(d.Columns, d.Choices) {
 			d.Filters = append(d.Filters, c.Name)
 		}
 	}
-	return d, nil
+	return d, h.mistakes
 }
 
-// Names lists the reports in order.
-func Names() []string {
-	all, err := registry()
-	if err != nil {
-		panic("report: " + err.Error()) // the files are embedded: a test loads them
+// once notes that a word stands here, and refuses it where it stood before.
+func (h *header) once(word, key string) {
+	if before := h.at[key]; before > 0 {
+		h.refuse(word, fmt.Sprintf("%s is given twice, first on line %d", key, before), "once")
 	}
-	names := make([]string, 0, len(all))
-	for n := range all {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
+	h.at[key] = h.line
 }
 
-// Describe gives a report's definition; a *UsageError where there is none.
-func Describe(name string) (*Definition, error) {
-	all, err := registry()
-	if err != nil {
-		return nil, err
+// read reads what follows -- @.
+func (h *header) read(rest string, own bool) {
+	d := h.def
+	word, rest, _ := strings.Cut(rest, " ")
+	rest = strings.TrimSpace(rest)
+	head, doc, described := strings.Cut(rest, ": ")
+	fields := strings.Fields(head)
+	switch {
+	case word == "doc" && rest != "":
+		d.Doc = strings.TrimSpace(d.Doc + " " + rest)
+		h.at[word] = h.line
+	case word == "report" && rest != "":
+		h.once(word, word)
+		d.Name = rest
+		if !namePattern.MatchString(rest) {
+			h.refuse(rest, fmt.Sprintf("%q is no name of a report", rest), nameAllowed)
+		}
+	case word == "interval" && rest != "":
+		h.once(word, word)
+		d.Intervals = fields
+		for _, i := range fields {
+			if _, known := intervalColumns[i]; !known {
+				h.refuse(i, fmt.Sprintf("there is no interval %q", i), "hour day month")
+			}
+		}
+	case word == "filter" && rest != "":
+		h.once(word, word)
+		d.Filters = strings.Fields(rest)
+	case word == "required" && rest != "":
+		h.once(word, word)
+		d.Required = strings.Fields(rest)
+	case word == "rangeless" && rest == "":
+		d.Rangeless = true
+	case word == "business" && rest == "":
+		d.Business = true
+	case word == "note" && described && len(fields) == 1:
+		d.Notes = append(d.Notes, Note{fields[0], doc})
+	case word == "param" && described && len(fields) >= 2:
+		h.param(fields, doc, own)
+	case word == "dimension" && described && len(fields) == 2:
+		h.once(fields[0], "the dimension "+fields[0])
+		d.Dimensions = append(d.Dimensions, Dimension{fields[0], fields[1], doc})
+	case word == "column" && described && (len(fields) >= 2 || own && len(fields) == 1):
+		h.once(fields[0], "the column "+fields[0])
+		d.Columns = append(d.Columns, ColumnDef{fields[0], strings.Join(fields[1:], " "), doc})
+	case word == "totals" && !own && described && len(fields) > 0:
+		h.once(word, word)
+		d.Totals = &Totals{By: fields, Sums: strings.Fields(doc)}
+	case word == "choice" && described && len(fields) >= 2:
+		h.once(fields[0], "the column "+fields[0])
+		d.Choices = append(d.Choices, ColumnDef{fields[0], strings.Join(fields[1:], " "), doc})
+	case !slices.Contains(headerWords, word):
+		h.refuse("@", fmt.Sprintf("there is no @%s", word), "@"+strings.Join(headerWords, " @"))
+	default:
+		h.refuse("@", "@"+word+" says nothing", headerForms[word])
 	}
-	d := all[name]
-	if d == nil {
-		return nil, usage(words(Names()), "there is no report %q", name)
+}
+
+// headerForms say what follows each word.
+var headerForms = map[string]string{
+	"report": "-- @report NAME", "doc": "-- @doc TEXT", "column": "-- @column NAME TYPE: what it is",
+	"param": "-- @param NAME TYPE: what it is", "choice": "-- @choice COLUMN TYPE: what it is", "filter": "-- @filter COLUMN COLUMN…, or *", "dimension": "-- @dimension ID NAME: what it is",
+	"interval": "-- @interval hour day month", "note": "-- @note WORD: text", "required": "-- @required COLUMN…",
+	"rangeless": "-- @rangeless alone", "business": "-- @business alone",
+}
+
+func (h *header) param(fields []string, doc string, own bool) {
+	p := ParamDef{Name: fields[0], Type: strings.Join(fields[1:], " "), Doc: doc, own: own}
+	types := paramTypes
+	if own {
+		types = slices.DeleteFunc(slices.Clone(paramTypes), func(t string) bool { return t == typeFile })
 	}
-	return d, nil
+	p.Type, p.Required = strings.CutSuffix(p.Type, " required")
+	switch {
+	case !slices.Contains(types, p.Type):
+		h.refuse(fields[1], fmt.Sprintf("the parameter %s has no type %q", p.Name, p.Type), strings.Join(types, ", "))
+	case !namePattern.MatchString(p.Name):
+		h.refuse(p.Name, fmt.Sprintf("%q is no name of a parameter", p.Name), nameAllowed)
+	case rangeValues[p.Name] != "":
+		h.refuse(p.Name, fmt.Sprintf("every report has $%s", p.Name), "another name")
+	}
+	h.once(p.Name, "the parameter "+p.Name)
+	h.def.Params = append(h.def.Params, p)
 }
 
 var intervalColumns = map[string]ColumnDef{
@@ -197,6 +255,16 @@ func (d *Definition) column(name string) (ColumnDef, bool) {
 		}
 	}
 	return ColumnDef{}, false
+}
+
+// filterColumn is what a filter is on: a column, or a choice.
+func (d *Definition) filterColumn(name string) (ColumnDef, bool) {
+	for _, c := range d.Choices {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return d.column(name)
 }
 
 func (d *Definition) dimensionIDs() []string {

@@ -82,6 +82,63 @@ money has a hole and its column has no total; what is estimated is never added t
 Rates are DECIMAL(18,6), rounded half away from zero from the exact quotient, and null where the divisor is 0 or the quotient
 does not fit. No total mixes currencies: where a row holds money of several, its money figures and its currency are null.
 
+## Your own reports
+
+A report is a file of SQL. Yours stand in the folder ` + "`" + `reports` + "`" + ` of the configuration (` + "`" + `./reports` + "`" + `), one in each file that ends in ` + "`" + `.sql` + "`" + `, and work like the
+built-in ones: the same command, formats, ranges and filters. This is all of one:
+
+` + "```sql" + `
+-- @report orders_by_hour
+-- @doc Orders and their value by hour of the day (UTC).
+SELECT hour(conversion_time) AS hour_of_day, count(*) AS orders, sum(value) AS value
+FROM attributions
+WHERE conversion_time >= $from AND conversion_time < $until
+GROUP BY ALL
+ORDER BY hour_of_day
+` + "```" + `
+
+    pixledger report orders_by_hour --range last_7_days --filter orders=2
+    pixledger report --list
+
+The sample logs have one in ` + "`" + `reports/orders_by_hour.sql` + "`" + `. Below the header stands one SELECT, in DuckDB's SQL, over the views that ` + "`" + `query` + "`" + ` has: events, impressions, clicks,
+conversions, segment_events, segment_members, rejects, attributions, ledger, voids, and the catalog's lists ([schema.md](schema.md)). The columns are those that it gives.
+
+**Values.** A ` + "`" + `$` + "`" + ` names one; it is bound, never pasted into the text.
+
+| value | is |
+|---|---|
+| ` + "`" + `$from` + "`" + `, ` + "`" + `$until` + "`" + ` | the range, half-open: TIMESTAMPTZ |
+| ` + "`" + `$from_day` + "`" + `, ` + "`" + `$until_day` + "`" + ` | the calendar days that begin in it, half-open: DATE |
+| ` + "`" + `$now` + "`" + ` | the command's time: TIMESTAMPTZ |
+| ` + "`" + `$NAME` + "`" + ` | your own parameter, given as ` + "`" + `--param NAME=VALUE` + "`" + `; null where it is not given |
+
+A statement that reads none of the range's is one without range: ` + "`" + `--range` + "`" + `, ` + "`" + `--from` + "`" + ` and ` + "`" + `--to` + "`" + ` are then refused, not ignored.
+
+**The header.** Comment lines that begin with ` + "`" + `-- @` + "`" + ` and a word. ` + "`" + `@report` + "`" + ` and ` + "`" + `@doc` + "`" + ` must be there.
+
+| line | says |
+|---|---|
+| ` + "`" + `-- @report NAME` + "`" + ` | the name: small letters, digits and _, no built-in report's |
+| ` + "`" + `-- @doc TEXT` + "`" + ` | what it tells; several lines are one text |
+| ` + "`" + `-- @param NAME TYPE: TEXT` + "`" + ` | a parameter: VARCHAR, BIGINT, DECIMAL(18,6), DATE, MONTH (2026-03), TIMESTAMP WITH TIME ZONE, BOOLEAN or DURATION (15m); ` + "`" + `required` + "`" + ` behind the type if it must be given |
+| ` + "`" + `-- @column NAME TYPE: TEXT` + "`" + ` | describes a column. The type may be left out. With any of these, they alone are shown, and the statement must have them |
+| ` + "`" + `-- @filter COLUMN…` + "`" + ` | what ` + "`" + `--filter` + "`" + ` takes; without this line, every column |
+| ` + "`" + `-- @choice COLUMN TYPE: TEXT` + "`" + ` | something to filter by that is not shown |
+| ` + "`" + `-- @required COLUMN…` + "`" + ` | filters that must be given |
+| ` + "`" + `-- @dimension ID NAME: TEXT` + "`" + `, ` + "`" + `-- @interval hour day month` + "`" + ` | what ` + "`" + `--by` + "`" + ` and ` + "`" + `--interval` + "`" + ` take, as the built-in reports have them |
+| ` + "`" + `-- @note WORD: TEXT` + "`" + `, ` + "`" + `-- @rangeless` + "`" + `, ` + "`" + `-- @business` + "`" + ` | more to know; it has no range; its days are business days |
+
+**Filters** choose among the rows that the statement gives. It can do that by itself, before it counts: where it says ` + "`" + `passes('pixel_id', pixel_id)` + "`" + `, the filter is that condition.
+The macros of the built-in reports (` + "`" + `report/prelude.sql` + "`" + `: passes, is_by, param, near_range, hour_of, day_of, …) and their tables ` + "`" + `report_spans` + "`" + ` and ` + "`" + `report_zones` + "`" + `
+are there for you; what joins ` + "`" + `report_spans` + "`" + ` can have a column ` + "`" + `zone` + "`" + `, in whose zone a row's times are written, and takes ` + "`" + `--time-zone advertiser` + "`" + `.
+
+**What is refused.** The database is locked before your statement reaches it: it reads the lake's data folders and the catalog, and nothing else on the machine or
+beyond. It must be one SELECT, judged by DuckDB's parser; functions that run other SQL, read the environment or write are refused. ` + "`" + `limits` + "`" + ` of the
+configuration bound it, and Ctrl-C ends it.
+
+Files are read at each command. A link to a file is followed; folders, hidden files and other names are left alone. Each mistake is one line ` + "`" + `FILE:LINE:COLUMN` + "`" + `, told by
+` + "`" + `report NAME` + "`" + `, ` + "`" + `report --list` + "`" + ` (exit 1) and ` + "`" + `doctor` + "`" + `; the other reports go on working.
+
 ## query
 
 ` + "`pixledger query SQL`" + ` answers one SELECT, or DESCRIBE, SHOW, SUMMARIZE or EXPLAIN of one, judged by DuckDB's parser before it runs. File functions
@@ -93,8 +150,8 @@ Columns of one name, whatever its case, are told apart as DuckDB does: a, a_1.
 func docsText() string {
 	var b strings.Builder
 	b.WriteString(docsHead)
-	for _, name := range Names() {
-		d, err := Describe(name)
+	for _, name := range BuiltIn().Names() {
+		d, err := BuiltIn().Describe(name)
 		if err != nil {
 			panic(err)
 		}
@@ -113,6 +170,12 @@ func docsText() string {
 			b.WriteString("\n| parameter | type | is |\n|---|---|---|\n")
 			for _, p := range d.Params {
 				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Flag(), p.Type, p.Doc)
+			}
+		}
+		if len(d.Choices) > 0 {
+			b.WriteString("\n| to filter by alone | type | is |\n|---|---|---|\n")
+			for _, c := range d.Choices {
+				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", c.Name, c.Type, c.Doc)
 			}
 		}
 		fmt.Fprintf(&b, "\n`--filter`: %s\n", strings.Join(d.Filters, ", "))
@@ -155,12 +218,18 @@ func TestHeadersAreTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	for _, name := range Names() {
-		d, err := Describe(name)
+	for _, name := range BuiltIn().Names() {
+		d, err := BuiltIn().Describe(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		pl, err := newPlan(name, &Params{Now: now})
+		p := Params{Now: now, Values: map[string]string{}}
+		for _, own := range d.Params {
+			if own.Required {
+				p.Values[own.Name] = map[string]string{typeFile: "list.csv", typeMonth: "2026-11"}[own.Type]
+			}
+		}
+		pl, err := newPlan(d, &p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,13 +252,13 @@ func TestHeadersAreTrue(t *testing.T) {
 			}
 		}
 		for _, c := range got.columns {
-			if _, ok := d.column(c.Name); !ok && c.Name != zoneColumn {
+			if _, ok := d.filterColumn(c.Name); !ok && c.Name != zoneColumn {
 				t.Errorf("%s: the header does not name %s", name, c.Name)
 			}
 		}
 		for _, f := range d.Filters {
-			if _, ok := d.column(f); !ok {
-				t.Errorf("%s: filters by %s, which is no column", name, f)
+			if _, ok := d.filterColumn(f); !ok {
+				t.Errorf("%s: filters by %s, which is no column or choice", name, f)
 			}
 			if !strings.Contains(d.sql, "passes('"+f+"',") {
 				t.Errorf("%s: the statement does not filter by %s", name, f)
@@ -200,7 +269,7 @@ func TestHeadersAreTrue(t *testing.T) {
 
 // The feed has every column of attributions, in their order.
 func TestFeedHasTheColumnsOfAttributions(t *testing.T) {
-	d, err := Describe("pixel_feed")
+	d, err := BuiltIn().Describe("pixel_feed")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -171,7 +171,7 @@ func run(t testing.TB, db *lakedb.DB, name string, p Params, f Format) string {
 		p.Now = now
 	}
 	var out bytes.Buffer
-	if err := Run(context.Background(), db, name, p, &out, f); err != nil {
+	if err := BuiltIn().Run(context.Background(), db, name, p, &out, f); err != nil {
 		t.Fatalf("report %s %+v: %v", name, p, err)
 	}
 	return out.String()

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -27,6 +28,10 @@ type Params struct {
 	Zone       *time.Location // the configuration's; nil is UTC
 	LedgerFrom schemas.Day    // the configuration's; empty where it has none
 	Now        time.Time
+
+	// Totals, where it is set, takes the totals of a report that has some, once
+	// all rows are written.
+	Totals io.Writer
 }
 
 // AdvertiserZone is the --time-zone that counts each advertiser's rows in the
@@ -43,24 +48,16 @@ type plan struct {
 	show    []string            // the columns of the result, in order
 	by      []string            // columns that rows are grouped by, the interval's first
 	filters map[string][]string // accepted values by column; "" is null
-	values  map[string]string   // of the report's own parameters
-	zone    *time.Location
-	byOwner bool // by the advertisers' zones, where they have one
-	params  *Params
+	// rowFilters are those that a user's statement leaves to us, by column.
+	rowFilters map[string][]string
+	values     map[string]string // of the report's own parameters
+	zone       *time.Location
+	list       *listOptions // of the advertiser\'s list that it reads, or nil
+	byOwner    bool         // by the advertisers' zones, where they have one
+	params     *Params
 }
 
-// Check judges a report's name and parameters without a lake. What it refuses
-// is a *UsageError.
-func Check(name string, p Params) error {
-	_, err := newPlan(name, &p)
-	return err
-}
-
-func newPlan(name string, p *Params) (*plan, error) {
-	d, err := Describe(name)
-	if err != nil {
-		return nil, err
-	}
+func newPlan(d *Definition, p *Params) (*plan, error) {
 	pl := &plan{def: d, zone: p.Zone, params: p}
 	if err := pl.takeZone(); err != nil {
 		return nil, err
@@ -74,7 +71,10 @@ func newPlan(name string, p *Params) (*plan, error) {
 	if err := pl.takeValues(); err != nil {
 		return nil, err
 	}
-	_, err = p.resolve(pl.zone)
+	if err := pl.takeList(); err != nil {
+		return nil, err
+	}
+	_, err := p.resolve(pl.zone)
 	return pl, err
 }
 
@@ -84,7 +84,13 @@ func (pl *plan) takeZone() (err error) {
 	}
 	p := pl.params
 	if pl.def.Rangeless && (p.Range != "" || p.From != "" || p.To != "") {
+		if pl.def.own != nil && !pl.def.own.saysRangeless {
+			return usage("no --range, --from or --to, or a statement with $from and $until", "the statement of %s has no range", pl.def.Name)
+		}
 		return usage("no --range, --from or --to", "%s speaks of now", pl.def.Name)
+	}
+	if o := pl.def.own; o != nil && p.TimeZone == AdvertiserZone && !o.readsSpans {
+		return usage("an IANA name, or a statement that joins report_spans and report_zones", "the statement of %s has one zone", pl.def.Name)
 	}
 	switch p.TimeZone {
 	case "":
@@ -134,6 +140,9 @@ func (pl *plan) takeColumns() error {
 		return nil
 	}
 	for _, name := range p.Columns {
+		if d.unnamed() {
+			break // the statement says which there are
+		}
 		if !slices.Contains(pl.show, name) {
 			return usage(words(pl.show), "%s shows no column %q here", d.Name, name)
 		}
@@ -144,16 +153,22 @@ func (pl *plan) takeColumns() error {
 
 func (pl *plan) takeFilters() error {
 	d := pl.def
-	pl.filters = map[string][]string{}
+	pl.filters, pl.rowFilters = map[string][]string{}, map[string][]string{}
 	for _, f := range pl.params.Filters {
 		name, value, ok := strings.Cut(f, "=")
 		if !ok {
 			return usage("column=value", "--filter: %q has no =", f)
 		}
+		if d.own != nil && (len(d.Filters) == 0 || slices.Contains(d.Filters, name)) {
+			if err := pl.takeOwnFilter(name, value); err != nil {
+				return err
+			}
+			continue
+		}
 		if !slices.Contains(d.Filters, name) {
 			return usage(words(d.Filters), "--filter: %s has no column %q to filter by", d.Name, name)
 		}
-		c, _ := d.column(name)
+		c, _ := d.filterColumn(name)
 		canonical, err := canonicalValue("--filter", c.Name, c.Type, value)
 		if err != nil {
 			return err
@@ -161,7 +176,7 @@ func (pl *plan) takeFilters() error {
 		pl.filters[name] = append(pl.filters[name], canonical)
 	}
 	for _, name := range d.Required {
-		if len(pl.filters[name]) == 0 {
+		if len(pl.filters[name])+len(pl.rowFilters[name]) == 0 {
 			return usage("--filter "+name+"=VALUE", "%s needs a filter on %s", d.Name, name)
 		}
 	}
@@ -175,7 +190,7 @@ func (pl *plan) takeValues() error {
 	for _, name := range slices.Sorted(maps.Keys(pl.params.Values)) {
 		i := slices.IndexFunc(d.Params, func(p ParamDef) bool { return p.Name == name })
 		if i < 0 {
-			return usage(words(d.paramFlags()), "%s takes no %s", d.Name, ParamDef{Name: name}.Flag())
+			return usage(words(d.paramFlags()), "%s takes no %s", d.Name, ParamDef{Name: name, own: d.own != nil}.Flag())
 		}
 		p := d.Params[i]
 		canonical, err := canonicalValue(p.Flag(), p.Name, p.Type, pl.params.Values[name])
@@ -249,6 +264,12 @@ func canonicalValue(flag, name, kind, value string) (string, error) {
 		if value != "true" && value != "false" {
 			return refuse("true, false")
 		}
+	case typeDuration:
+		d, err := time.ParseDuration(value)
+		if err != nil || d < 0 || d%time.Microsecond != 0 {
+			return refuse("a duration such as 90s, 15m or 2h")
+		}
+		return strconv.FormatInt(d.Microseconds(), 10), nil
 	}
 	return value, nil
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,13 +71,19 @@ type plain struct {
 }
 
 func (p *plain) begin(columns []Column) error {
+	settleColumns(columns, p.documents)
+	return p.out.Begin(columns)
+}
+
+// settleColumns gives a result's columns names of their own, and those that hold
+// documents as text their type.
+func settleColumns(columns []Column, documents []string) {
 	distinguish(columns)
 	for i, c := range columns {
-		if slices.Contains(p.documents, c.Name) {
+		if slices.Contains(documents, c.Name) {
 			columns[i].Type = &Type{Kind: KindJSON, Name: "JSON", enter: same}
 		}
 	}
-	return p.out.Begin(columns)
 }
 
 func (p *plain) row(values []any) error { return p.out.Row(values, time.UTC) }
@@ -101,33 +108,44 @@ func distinguish(columns []Column) {
 // off, what follows judged, and the word put back.
 func judge(ctx context.Context, conn *sql.Conn, statement string) (string, error) {
 	body, explain := cutExplain(statement)
+	if _, err := judgeSelect(ctx, conn, body, "the query", queryAllowed); err != nil {
+		return "", err
+	}
+	return explain + body, nil
+}
+
+// judgeSelect refuses what is not one SELECT that reads the lake and nothing
+// else, and gives its tree. what names it in messages.
+func judgeSelect(ctx context.Context, conn *sql.Conn, body, what, allowed string) (any, error) {
 	tree, err := parse(ctx, conn, body)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	var doc struct {
 		Error      bool   `json:"error"`
 		Kind       string `json:"error_type"`
 		Message    string `json:"error_message"`
+		Position   string `json:"position"`
 		Statements []any  `json:"statements"`
 	}
 	if err := json.Unmarshal([]byte(tree), &doc); err != nil {
-		return "", fmt.Errorf("read the parser's tree: %w", err)
+		return nil, fmt.Errorf("read the parser's tree: %w", err)
 	}
 	switch {
 	case doc.Error && doc.Kind == "parser":
-		return "", usage(queryAllowed, "the query can't be parsed: %s", doc.Message)
+		u := &UsageError{What: what + " can't be parsed: " + doc.Message, Allowed: allowed}
+		if at, err := strconv.Atoi(doc.Position); err == nil {
+			u.place = at + 1
+		}
+		return nil, u
 	case doc.Error:
-		return "", usage(queryAllowed, "the query is no SELECT, or a PIVOT without the list of its values")
+		return nil, usage(allowed, "%s is no SELECT, or a PIVOT without the list of its values", what)
 	case len(doc.Statements) == 0:
-		return "", usage(queryAllowed, "the query is empty")
+		return nil, usage(allowed, "%s is empty", what)
 	case len(doc.Statements) > 1:
-		return "", usage(queryAllowed, "the query is %d statements", len(doc.Statements))
+		return nil, usage(allowed, "%s is %d statements", what, len(doc.Statements))
 	}
-	if err := judgeTree(doc.Statements[0]); err != nil {
-		return "", err
-	}
-	return explain + body, nil
+	return doc.Statements[0], judgeTree(doc.Statements[0], what)
 }
 
 // cutExplain takes EXPLAIN, ANALYZE and its options off the beginning.
@@ -209,30 +227,40 @@ var refusedFunctions = []string{"getenv", "write_log", "nextval", "query", "json
 
 // judgeTree refuses functions that change something, reach beyond the data, or
 // run SQL of their own.
-func judgeTree(node any) error {
+func judgeTree(node any, what string) error {
 	switch n := node.(type) {
 	case []any:
 		for _, e := range n {
-			if err := judgeTree(e); err != nil {
+			if err := judgeTree(e, what); err != nil {
 				return err
 			}
 		}
 	case map[string]any:
 		if name, ok := n["function_name"].(string); ok && slices.Contains(refusedFunctions, strings.ToLower(name)) {
-			return usage("functions that compute from data", "the query calls %s", name)
+			return &UsageError{What: what + " calls " + name, Allowed: "functions that compute from data", place: place(n)}
 		}
 		if f, ok := n["function"].(map[string]any); ok && n["type"] == "TABLE_FUNCTION" {
 			if name, _ := f["function_name"].(string); !slices.Contains(tableFunctions, strings.ToLower(name)) {
-				return usage(words(tableFunctions), "the query reads from %s", name)
+				return &UsageError{What: what + " reads from " + name, Allowed: words(tableFunctions), place: place(n)}
 			}
 		}
 		for _, e := range n {
-			if err := judgeTree(e); err != nil {
+			if err := judgeTree(e, what); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// place is where a part of a tree stands in the statement, counted from 1; 0
+// where the parser does not say.
+func place(node map[string]any) int {
+	at, ok := node["query_location"].(float64)
+	if !ok || at < 0 || at > 1<<40 {
+		return 0
+	}
+	return int(at) + 1
 }
 
 // withDocumentsAsText rewrites a statement whose result has JSON columns, so

@@ -137,7 +137,7 @@ func TestUsage(t *testing.T) {
 		p    Params
 		want string
 	}{
-		{"revenu", Params{}, `there is no report "revenu"; allowed: ` + words(Names())},
+		{"revenu", Params{}, `there is no report "revenu"; allowed: ` + words(BuiltIn().Names())},
 		{"revenue", Params{Values: map[string]string{"month": "2026-01"}}, "revenue takes no --month; allowed: --include-open"},
 		{"revenue", Params{Values: map[string]string{"include_open": "1"}}, `--include-open: "1" is no include_open; allowed: true, false, or nothing for null`},
 		{"unattributed", Params{Values: map[string]string{"include_open": "true"}}, "unattributed takes no --include-open; allowed: no parameter of its own"},
@@ -159,7 +159,7 @@ func TestUsage(t *testing.T) {
 		{"advertiser_analytics", Params{From: "2026-02-02", Range: "today"}, `--range and --from or --to exclude each other`},
 	} {
 		c.p.Now = now
-		err := Check(c.name, c.p)
+		err := BuiltIn().Check(c.name, c.p)
 		var u *UsageError
 		if !errors.As(err, &u) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %+v: got %v, want %s", c.name, c.p, err, c.want)

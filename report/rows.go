@@ -24,11 +24,14 @@ const (
 	typeMoney   = "DECIMAL(18,6)"
 	typeSum     = "DECIMAL(38,6)"
 	typeBoolean = "BOOLEAN"
-	typeMonth   = "MONTH" // of a parameter alone
+	// Of parameters alone.
+	typeMonth    = "MONTH"
+	typeDuration = "DURATION" // 15m
+	typeFile     = "FILE"     // a list that an advertiser has sent
 )
 
 // paramTypes are the types that a report's own parameters have.
-var paramTypes = []string{typeText, typeBigInt, typeMoney, typeDate, typeMonth, typeTime, typeBoolean}
+var paramTypes = []string{typeText, typeBigInt, typeMoney, typeDate, typeMonth, typeTime, typeBoolean, typeDuration, typeFile}
 
 // Kind is how a value is held and written.
 type Kind int

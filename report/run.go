@@ -16,6 +16,7 @@ import (
 
 	"pixledger/schemas"
 	"pixledger/schemas/lakedb"
+	"pixledger/schemas/yamlfile"
 )
 
 //go:embed prelude.sql
@@ -29,10 +30,11 @@ var bindSQL string
 const zoneColumn = "zone"
 
 // Run writes a report. What it refuses of its name and parameters is a
-// *UsageError. It writes as it reads: WithLake holds a result back until it is
-// whole.
-func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer, f Format) error {
-	return RunTo(ctx, db, name, p, func(s Sheet) (Writer, error) {
+// *UsageError, what is wrong with a user's file yamlfile.Mistakes. A user's
+// statement finds the database locked down for good. It writes as it reads:
+// WithLake holds a result back until it is whole.
+func (r *Reports) Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer, f Format) error {
+	return r.RunTo(ctx, db, name, p, func(s Sheet) (Writer, error) {
 		if f != HTML {
 			s.Facts = nil // a report's workbook has one sheet
 		}
@@ -41,29 +43,64 @@ func Run(ctx context.Context, db *lakedb.DB, name string, p Params, w io.Writer,
 }
 
 // RunTo is Run to a writer that the caller opens, by the report's own sheet.
-func RunTo(ctx context.Context, db *lakedb.DB, name string, p Params, open func(Sheet) (Writer, error)) error {
-	pl, err := newPlan(name, &p)
+func (r *Reports) RunTo(ctx context.Context, db *lakedb.DB, name string, p Params, open func(Sheet) (Writer, error)) error {
+	pl, err := r.plan(name, &p)
 	if err != nil {
 		return err
+	}
+	zones, err := pl.prepare(ctx, db)
+	if err != nil {
+		return fmt.Errorf("report %s: %w", name, err)
+	}
+	if pl.list != nil {
+		if err := pl.loadOrders(ctx, db, zones); err != nil {
+			return err
+		}
+	}
+	if pl.def.own != nil {
+		if err := lockDown(ctx, db); err != nil {
+			return err
+		}
 	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close() // hands the connection back; it has no error to tell
-	zones, err := pl.bind(ctx, conn)
-	if err != nil {
-		return fmt.Errorf("report %s: %w", name, err)
-	}
 	out, err := open(pl.sheet())
 	if err != nil {
 		return err
 	}
-	s := &shown{names: pl.show, out: out, zones: zones}
-	if err := stream(ctx, conn, pl.def.sql, s); err != nil {
+	s := &shown{plan: pl, names: pl.show, out: out, zones: zones}
+	statement := pl.def.sql
+	if pl.def.own != nil {
+		if statement, s.documents, err = pl.ownStatement(ctx, conn); err != nil {
+			return err
+		}
+	}
+	err = stream(ctx, conn, statement, s)
+	var asked *UsageError
+	var mistakes yamlfile.Mistakes
+	switch {
+	case errors.As(err, &asked), errors.As(err, &mistakes):
+		return err // it says where
+	case err != nil:
 		return fmt.Errorf("report %s: %w", name, err)
 	}
-	return out.Close()
+	if err := out.Close(); err != nil || s.tally == nil {
+		return err
+	}
+	return s.tally.write(p.Totals)
+}
+
+// prepare makes all ready that the statement reads, and gives the zones by index.
+func (pl *plan) prepare(ctx context.Context, db *lakedb.DB) ([]*time.Location, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close() // hands the connection back; it has no error to tell
+	return pl.bind(ctx, conn)
 }
 
 // sheet says how the report is written.
@@ -110,6 +147,11 @@ func (p *Params) rangeText() string {
 func (pl *plan) bind(ctx context.Context, conn *sql.Conn) ([]*time.Location, error) {
 	if _, err := conn.ExecContext(ctx, preludeSQL); err != nil {
 		return nil, err
+	}
+	if pl.list != nil {
+		if _, err := conn.ExecContext(ctx, ordersSQL); err != nil {
+			return nil, err
+		}
 	}
 	zones, owners, err := pl.zones(ctx, conn)
 	if err != nil {
@@ -270,16 +312,31 @@ func (pl *plan) zones(ctx context.Context, conn *sql.Conn) (zones []*time.Locati
 
 // shown hands on the columns of a result that are wanted, in their order.
 type shown struct {
-	names  []string
-	out    Writer
-	zones  []*time.Location
-	take   []int // places of the columns in the result
-	zone   int   // place of the zone column, or -1
-	values []any
+	plan      *plan
+	names     []string
+	out       Writer
+	zones     []*time.Location
+	documents []string // columns that hold JSON documents as text
+	take      []int    // places of the columns in the result
+	zone      int      // place of the zone column, or -1
+	filters   []rowFilter
+	tally     *tally // nil where nobody asks for totals
+	values    []any
 }
 
 func (s *shown) begin(columns []Column) error {
 	s.zone = slices.IndexFunc(columns, func(c Column) bool { return c.Name == zoneColumn })
+	if s.plan.def.own != nil {
+		if err := s.beginOwn(columns); err != nil {
+			return err
+		}
+	}
+	if t := s.plan.def.Totals; t != nil && s.plan.params.Totals != nil {
+		var err error
+		if s.tally, err = newTally(t, columns); err != nil {
+			return err
+		}
+	}
 	wanted := make([]Column, len(s.names))
 	for i, n := range s.names {
 		at := slices.IndexFunc(columns, func(c Column) bool { return c.Name == n })
@@ -294,12 +351,20 @@ func (s *shown) begin(columns []Column) error {
 }
 
 func (s *shown) row(values []any) error {
+	for _, f := range s.filters {
+		if !f.passes(values[f.at]) {
+			return nil
+		}
+	}
+	if s.tally != nil {
+		s.tally.row(values)
+	}
 	for i, at := range s.take {
 		s.values[i] = values[at]
 	}
 	zone := s.zones[0]
 	if s.zone >= 0 {
-		if z, ok := values[s.zone].(int64); ok {
+		if z, ok := values[s.zone].(int64); ok && z >= 0 && z < int64(len(s.zones)) {
 			zone = s.zones[z]
 		}
 	}

@@ -10,6 +10,8 @@ import (
 type UsageError struct {
 	What    string // what is wrong
 	Allowed string // what would be right
+	// place is where it is in a statement: a byte, counted from 1; 0 is unknown.
+	place int
 }
 
 func (e *UsageError) Error() string { return e.What + "; allowed: " + e.Allowed }

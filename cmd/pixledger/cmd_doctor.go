@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -53,7 +54,7 @@ each source's real log, read as they will be: their format, and whether they
 carry user ids. A problem makes the exit code 1; warnings leave it 0.`,
 		Example: "  pixledger doctor\n  pixledger doctor --json\n  pixledger doctor --format csv",
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			f, err := a.outputFormat(format, out)
 			if err != nil {
 				return err
@@ -68,6 +69,7 @@ carry user ids. A problem makes the exit code 1; warnings leave it 0.`,
 			for _, src := range ingestSources(s.cfg) {
 				d.source(s.cfg, &src)
 			}
+			d.reports(c.Context(), s.cfg)
 			err = a.writeOut(out, func(w io.Writer) error {
 				switch {
 				case asJSON:
@@ -191,6 +193,23 @@ func probeExchange(dir string) (err error) {
 		return fmt.Errorf("exchange folders: %w", err)
 	}
 	return nil
+}
+
+// reports looks at users' own reports, where there are any. One that is not
+// well is no problem of the lake's.
+func (d *doctor) reports(ctx context.Context, cfg *Config) {
+	reports, err := report.Load(ctx, cfg.Reports)
+	if err != nil {
+		d.add("reports", levelWarning, "name a folder of .sql files, or none", "%v", err)
+		return
+	}
+	own := len(reports.Names()) - len(report.BuiltIn().Names())
+	if own > 0 {
+		d.add("reports", levelOK, "", "%s of your own in %s", count(own, "report"), cfg.Reports)
+	}
+	for _, m := range reports.Mistakes {
+		d.add("reports", levelWarning, "mend the file; docs/reports.md says how", "%v", m)
+	}
 }
 
 func (d *doctor) source(cfg *Config, src *ingest.Source) {

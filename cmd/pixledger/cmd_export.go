@@ -96,7 +96,7 @@ func (a *app) writeExports(c *cobra.Command, cfg *Config, l *lake.Lake, until sc
 	if err != nil {
 		return nil, err
 	}
-	days, err := closedDays(l, state)
+	days, err := exportDays(l, state)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,8 +29,10 @@ func (a *app) reportCommand() *cobra.Command {
 		Long: `Prints one report over a range of time, or writes it to a file. Ranges and days
 are those of --time-zone, by default the configuration's; --from and --to are
 half-open. The default format is a table on a terminal and csv elsewhere.
+Your own reports, .sql files in the folder that the configuration names, work the
+same way; --list lists them too.
 
-Reports: ` + strings.Join(report.Names(), ", ") + `
+Reports: ` + strings.Join(report.BuiltIn().Names(), ", ") + `
 Ranges: ` + strings.Join(report.RangeNames(), " "),
 		Example: "  pixledger report advertiser_analytics --by line_item_id --range last_7_days\n" +
 			"  pixledger report attributed_conversions --range yesterday --filter advertiser_id=7 --format xlsx -o yesterday.xlsx\n" +
@@ -35,34 +40,45 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if list {
-				return a.listReports()
+				return a.listReports(c.Context())
 			}
 			if len(args) == 0 {
-				return usagef("report: no name was given; allowed: %s", strings.Join(report.Names(), " "))
+				return usagef("report: no name was given; allowed: %s", strings.Join(report.BuiltIn().Names(), " "))
 			}
 			name := args[0]
+			reports, err := a.reportsFor(c.Context(), name)
+			if err != nil {
+				return err
+			}
 			f, err := a.outputFormat(format, out)
 			if err != nil {
 				return err
 			}
 			p.Now = a.now()
 			if describe {
-				return a.describeReport(name)
+				return a.describeReport(reports, name)
 			}
 			if p.Values, err = ownParams(c.Flags(), own); err != nil {
 				return err
 			}
-			if err := report.Check(name, p); err != nil {
+			if err := reports.Check(name, p); err != nil {
 				return asUsage(err)
 			}
 			s, err := a.setupToRead(catalog)
 			if err != nil {
 				return err
 			}
+			var totals bytes.Buffer
+			p.Totals = &totals
 			p.Zone, p.LedgerFrom = s.cfg.TimeZone, schemas.Day(s.cfg.LedgerFrom)
-			return a.answer(c.Context(), s, out, func(db *lakedb.DB, w io.Writer) error {
-				return report.Run(c.Context(), db, name, p, w, f)
+			err = a.answer(c.Context(), s, out, func(db *lakedb.DB, w io.Writer) error {
+				totals.Reset()
+				return reports.Run(c.Context(), db, name, p, w, f)
 			})
+			if err == nil && totals.Len() > 0 {
+				a.logf("%s", strings.TrimSuffix(totals.String(), "\n"))
+			}
+			return err
 		},
 	}
 	fl := c.Flags()
@@ -96,6 +112,15 @@ var ownFlags = []struct {
 	yes        bool // it takes no value
 }{
 	{name: "include-open", help: "revenue: add the open days as kind estimated", yes: true},
+	{name: "orders", help: "reconciliation: the advertiser's list, a csv file"},
+	{name: "order-column", help: "reconciliation: its column of order ids (default order_id)"},
+	{name: "value-column", help: "reconciliation: its column of values (default value)"},
+	{name: "time-column", help: "reconciliation: its column of times or dates"},
+	{name: "delimiter", help: "reconciliation: comma, semicolon or tab (default: what the header has)"},
+	{name: "decimal-comma", help: "reconciliation: values are like 1.234,50", yes: true},
+	{name: "sum-rows", help: "reconciliation: add up the rows of an order", yes: true},
+	{name: "tolerance", help: "reconciliation: values that differ by no more are equal"},
+	{name: "time-tolerance", help: "reconciliation: look so far beyond the range, such as 1h"},
 	{name: "month", help: "statement: the month, such as 2026-03"},
 }
 
@@ -161,15 +186,51 @@ func (a *app) answer(ctx context.Context, s *setup, out string, ask func(*lakedb
 	}))
 }
 
-func (a *app) listReports() error {
-	for _, name := range report.Names() {
-		d, err := report.Describe(name)
+// reportsFor gives the reports among which one of that name is: the built-in
+// ones, else also users' own. Without a configuration there are none of these.
+func (a *app) reportsFor(ctx context.Context, name string) (*report.Reports, error) {
+	builtIn := report.BuiltIn()
+	if _, err := builtIn.Describe(name); err == nil {
+		return builtIn, nil
+	}
+	reports, err := a.reports(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var u *report.UsageError
+	if _, err := reports.Describe(name); errors.As(err, &u) && len(reports.Mistakes) > 0 {
+		a.logf("%v", reports.Mistakes) // it may be one of these
+	}
+	return reports, nil
+}
+
+func (a *app) reports(ctx context.Context) (*report.Reports, error) {
+	if _, err := os.Stat(a.configPath); errors.Is(err, fs.ErrNotExist) {
+		return report.BuiltIn(), nil
+	}
+	cfg, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	return report.Load(ctx, cfg.Reports)
+}
+
+func (a *app) listReports(ctx context.Context) error {
+	reports, err := a.reports(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range reports.Names() {
+		d, err := reports.Describe(name)
 		if err != nil {
 			return err
 		}
 		if _, err := fmt.Fprintf(a.stdout, "%-24s %s\n", name, firstSentence(d.Doc)); err != nil {
 			return err
 		}
+	}
+	if len(reports.Mistakes) > 0 {
+		return reports.Mistakes
 	}
 	return nil
 }
@@ -181,13 +242,20 @@ func firstSentence(s string) string {
 	return s
 }
 
-func (a *app) describeReport(name string) error {
-	d, err := report.Describe(name)
+func (a *app) describeReport(reports *report.Reports, name string) error {
+	d, err := reports.Describe(name)
 	if err != nil {
 		return asUsage(err)
 	}
 	w := a.stdout
-	fmt.Fprintf(w, "%s\n\n%s\n\ncolumns:\n", d.Name, d.Doc)
+	fmt.Fprintf(w, "%s\n\n%s\n\n", d.Name, d.Doc)
+	if d.Own != "" {
+		fmt.Fprintf(w, "file: %s\n\n", d.Own)
+	}
+	fmt.Fprintln(w, "columns:")
+	if len(d.Columns) == 0 {
+		fmt.Fprintln(w, "  those that its statement gives")
+	}
 	for _, c := range d.Columns {
 		fmt.Fprintf(w, "  %-32s %-24s %s\n", c.Name, c.Type, c.Doc)
 	}
@@ -203,7 +271,17 @@ func (a *app) describeReport(name string) error {
 			fmt.Fprintf(w, "  %-32s %-24s %s\n", p.Flag(), p.Type, p.Doc)
 		}
 	}
-	fmt.Fprintf(w, "\n--filter: %s\n", strings.Join(d.Filters, " "))
+	if len(d.Choices) > 0 {
+		fmt.Fprintln(w, "\nto filter by alone:")
+		for _, c := range d.Choices {
+			fmt.Fprintf(w, "  %-32s %-24s %s\n", c.Name, c.Type, c.Doc)
+		}
+	}
+	filters := strings.Join(d.Filters, " ")
+	if d.Own != "" && filters == "" {
+		filters = "any column that is shown"
+	}
+	fmt.Fprintf(w, "\n--filter: %s\n", filters)
 	for _, n := range d.Notes {
 		fmt.Fprintf(w, "\n%s: %s\n", n.About, n.Doc)
 	}

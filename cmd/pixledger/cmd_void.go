@@ -1,11 +1,8 @@
 package main
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"pixledger/attribute/ledger"
+	"pixledger/report"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
-	"pixledger/schemas/yamlfile"
 )
 
 func (a *app) voidCommand() *cobra.Command {
@@ -26,7 +23,7 @@ func (a *app) voidCommand() *cobra.Command {
 		Long: `Says that conversions are not payable, for good: the next attribution decides
 them as voided, and the next close takes back what was booked for them. They are
 given by id, or by --orders: a csv file of the advertiser with a header and the
-column order_id. An order means every conversion that has its id, of the pixel named
+column order_id, such as report reconciliation writes. An order means every conversion that has its id, of the pixel named
 by --pixel or of any; one that several advertisers have is refused until the pixel
 is named.
 
@@ -61,7 +58,7 @@ changes nothing.`,
 			}
 			var orderIDs []string
 			if orders != "" {
-				if orderIDs, err = readOrders(orders); err != nil {
+				if orderIDs, err = report.ReadOrders(orders); err != nil {
 					return err
 				}
 			}
@@ -69,9 +66,16 @@ changes nothing.`,
 			if err != nil {
 				return err
 			}
-			v, err := ledger.Void(c.Context(), ledger.VoidOptions{
+			o := ledger.VoidOptions{
 				Attribute: attributeOptions(a, s, l), Conversions: ids, Orders: orderIDs, Pixel: pixelID, Reason: reason, By: by,
-			})
+			}
+			v, err := ledger.Void(c.Context(), o)
+			var unknown *ledger.UnknownError
+			if errors.As(err, &unknown) && len(o.Orders) > 0 {
+				if o.Orders = withoutApostrophes(orderIDs, unknown.IDs); o.Orders != nil {
+					v, err = ledger.Void(c.Context(), o)
+				}
+			}
 			if err != nil {
 				return err
 			}
@@ -110,63 +114,23 @@ func idFlag(command, flag, text string) (int64, error) {
 	return id, nil
 }
 
-// orderColumn is what an advertiser's list calls its orders.
-const orderColumn = "order_id"
-
-// readOrders reads the orders of an advertiser's list.
-func readOrders(path string) ([]string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	mistake := func(line, column int, what, allowed string) error {
-		return yamlfile.Mistakes{{File: path, Line: line, Column: column, What: what, Allowed: allowed}}
-	}
-	r := csv.NewReader(f)
-	r.FieldsPerRecord = -1
-	next := func() ([]string, error) {
-		row, err := r.Read()
-		var bad *csv.ParseError
-		if errors.As(err, &bad) {
-			return nil, mistake(bad.Line, bad.Column, bad.Err.Error(), "csv, with commas and double quotes")
+// withoutApostrophes gives orders as they were before a report guarded them
+// against spreadsheets, where no conversion has them as they stand; none where
+// that leaves an order unknown.
+func withoutApostrophes(orders, unknown []string) []string {
+	slices.Sort(unknown)
+	out := slices.Clone(orders)
+	for i, o := range out {
+		if _, is := slices.BinarySearch(unknown, o); !is {
+			continue
 		}
-		return row, err
-	}
-	header, err := next()
-	if errors.Is(err, io.EOF) {
-		return nil, mistake(1, 1, "the file is empty", "a header with the column "+orderColumn)
-	}
-	if err != nil {
-		return nil, err
-	}
-	header[0] = strings.TrimPrefix(header[0], "\uFEFF")
-	at := slices.Index(header, orderColumn)
-	if at < 0 {
-		return nil, mistake(1, 1, "there is no column "+orderColumn+" among "+strings.Join(header, ", "), "a header with the column "+orderColumn)
-	}
-	var out []string
-	for {
-		row, err := next()
-		if errors.Is(err, io.EOF) {
-			break
+		before, guarded := report.Unguarded(o)
+		if !guarded {
+			return nil
 		}
-		if err != nil {
-			return nil, err
-		}
-		line, column := r.FieldPos(0)
-		if at < len(row) {
-			line, column = r.FieldPos(at)
-		}
-		if at >= len(row) || row[at] == "" {
-			return nil, mistake(line, column, "the order_id is missing", "the id of an order in every row")
-		}
-		out = append(out, row[at])
+		out[i] = before
 	}
-	if len(out) == 0 {
-		return nil, mistake(1, 1, "there is no order below the header", "one row or more")
-	}
-	return out, nil
+	return out
 }
 
 func (a *app) creditCommand() *cobra.Command {

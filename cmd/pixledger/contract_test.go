@@ -221,7 +221,7 @@ func TestContractNames(t *testing.T) {
 		t.Errorf("the ranges are %v, want %v", got, ranges)
 	}
 	for _, name := range []string{"attributed_conversions", "advertiser_analytics"} {
-		if !slices.Contains(report.Names(), name) {
+		if !slices.Contains(report.BuiltIn().Names(), name) {
 			t.Errorf("there is no report %s", name)
 		}
 	}
@@ -236,9 +236,10 @@ func TestContractNames(t *testing.T) {
 			"imp_time advertiser_id advertiser_name auction_id booked_revenue currency",
 		"advertiser_analytics": "imps clicks ctr post_view_convs post_click_convs total_convs convs_rate convs_per_mm click_convs_rate " +
 			"booked_revenue media_cost profit ecpm ecpc ecpa post_view_revenue post_click_revenue currency",
+		"reconciliation": "order_id status value_here value_there conversion_id outcome reason",
 	}
 	for name, want := range columns {
-		d, err := report.Describe(name)
+		d, err := report.BuiltIn().Describe(name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,9 +13,9 @@ import (
 	"pixledger/schemas/lakedb"
 )
 
-// closedDays lists the ledger's closed days as exports take them, from the first
+// exportDays lists the ledger's closed days as exports take them, from the first
 // on.
-func closedDays(l *lake.Lake, state *lake.State) ([]export.Day, error) {
+func exportDays(l *lake.Lake, state *lake.State) ([]export.Day, error) {
 	days, err := ledger.ClosedDays(l, state, "")
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func (a *app) verifyExports(ctx context.Context, l *lake.Lake, state *lake.State
 		return v, err
 	}
 	v.days, v.last = standing.Written, standing.Last
-	days, err := closedDays(l, state)
+	days, err := exportDays(l, state)
 	if err != nil {
 		return v, err
 	}

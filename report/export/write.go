@@ -179,7 +179,7 @@ func (w *writing) part(ctx context.Context, folder, name, stem string, d Day) ([
 		return report.Tee(outs...), nil
 	}
 	p := report.Params{From: string(d.Day), To: string(d.Day.Plus(1)), Zone: w.Zone, Now: d.Until}
-	if err := report.RunTo(ctx, w.db, name, p, open); err != nil {
+	if err := report.BuiltIn().RunTo(ctx, w.db, name, p, open); err != nil {
 		return nil, nil, errors.Join(err, closeAll())
 	}
 	out := make([]File, len(files))

@@ -217,7 +217,7 @@ func TestHourlyFactsAddUpToTheReport(t *testing.T) {
 func readReport(t *testing.T, db *lakedb.DB, p report.Params, by []string, interval string, sums []string, into map[string]string) {
 	t.Helper()
 	var out bytes.Buffer
-	if err := report.Run(context.Background(), db, "advertiser_analytics", p, &out, report.CSV); err != nil {
+	if err := report.BuiltIn().Run(context.Background(), db, "advertiser_analytics", p, &out, report.CSV); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(&out).ReadAll()

@@ -14,14 +14,14 @@ import (
 
 // The notes of a close commit that later closes, exports and verify read.
 const (
-	NoteZone       = "zone"        // IANA name
+	NoteZone       = "zone" // IANA name
 	NoteLedgerFrom = lake.NoteLedgerFrom
 	NoteLastDay    = lake.NoteLastDay
-	noteFirstDay   = "first_day"   // the oldest that this close closed
-	noteUntil      = "until"       // where the newest day ended, RFC 3339, UTC
-	noteSequence   = "sequence"    // the number of the newest day in the ledger, from 1
-	noteDays       = "days"        // what was closed, as JSON: see ClosedDay
-	notePrevious   = "previous"    // the commit of the close before; absent on the first
+	noteFirstDay   = "first_day" // the oldest that this close closed
+	noteUntil      = "until"     // where the newest day ended, RFC 3339, UTC
+	noteSequence   = "sequence"  // the number of the newest day in the ledger, from 1
+	noteDays       = "days"      // what was closed, as JSON: see ClosedDay
+	notePrevious   = "previous"  // the commit of the close before; absent on the first
 	noteCatalog    = "catalog_digest"
 	noteReadSeq    = "read_seq"             // the commit up to which attributions, ledger and credits were read
 	noteCredits    = "credits_seq"          // the commit of the newest credit that is booked; absent while none is

@@ -41,7 +41,7 @@ COPY (
     FROM (
         SELECT
             n,
-            $4 - 1 - (hash(n, 17) % (18 * $5)::UBIGINT)::BIGINT AS touch,
+            conversion_touch(n, $4, $5) AS touch,
             $1::TIMESTAMPTZ + to_milliseconds((n - $2) * 86390000 // ($3 - $2) + hash(n, 11) % 10000) AS event_time
         FROM range($2::BIGINT, $3::BIGINT) AS numbers(n)
     )

@@ -1,9 +1,10 @@
 // Command bench measures whole processes: pixledger's batch ingest against one
 // DuckDB statement over the same log, the size of what it writes, how it grows,
-// how the daemon follows a log, how fast it is back after a crash, and the
+// how the daemon follows a log, how fast it is back after a crash, the
 // attribution of a night and of a month against the statements that an analyst
-// would run. Each figure stands beside its goal. Absolute figures drift from machine to machine;
-// the ratios of one run are what counts.
+// would run, and the built-in reports over a month of a large lake. Each figure
+// stands beside its goal. Absolute figures drift from machine to machine; the
+// ratios of one run are what counts.
 package main
 
 import (
@@ -31,6 +32,8 @@ type bench struct {
 	touches     int64  // in 90 days
 	conversions int64  // of one night
 	history     int64  // conversions of each day before
+
+	attributions int64 // in the 90 days of the reports' lake
 }
 
 // measurements are what -only selects from, in their order.
@@ -48,6 +51,7 @@ var measurements = []struct {
 	{"history", (*bench).pasts},
 	{"crowd", (*bench).crowd},
 	{"month", (*bench).month},
+	{"reports", (*bench).reports},
 }
 
 func main() {
@@ -60,11 +64,13 @@ func main() {
 	flag.Int64Var(&b.touches, "touches", 100_000_000, "touches of 90 days in attribution's lakes; 49 bytes each on disk")
 	flag.Int64Var(&b.conversions, "conversions", 40_000, "conversions of the last night in attribution's lakes")
 	flag.Int64Var(&b.history, "history", 40_000, "conversions of each day before the last night")
+	flag.Int64Var(&b.attributions, "attributions", 50_000_000, "attributions of 90 days in the reports' lake; some 250 bytes each on disk, with their events and entries")
 	peer := flag.String("peer", "", "be the peer: read this log, or with -statement the events of this lake")
 	statement := flag.String("statement", "", "be the peer with row_number or asof")
 	viewDays := flag.Int("view-days", 90, "days of impressions that the peer of attribution reads")
 	out := flag.String("out", "", "where the peer writes")
 	days := flag.Int("make", 0, "make the touches of the last so many days, and do no more")
+	ofReports := flag.Bool("make-reports", false, "make the files of the reports' lake, and do no more")
 	flag.Parse()
 	err := func() error {
 		switch {
@@ -72,6 +78,8 @@ func main() {
 			return runWinners(*statement, *peer, *viewDays, *out)
 		case *peer != "":
 			return runPeer(*peer, *out)
+		case *ofReports:
+			return b.makeReports()
 		case *days > 0:
 			return b.makeDays(*days)
 		}
@@ -118,7 +126,8 @@ func (b *bench) measureAll(only string) (err error) {
 func (b *bench) each() error {
 	for _, m := range measurements {
 		c := exec.Command(b.self, "-only", m.name, "-pixledger", b.program, "-lines", fmt.Sprint(b.lines), "-runs", fmt.Sprint(b.runs), "-cache", b.cache,
-			"-touches", fmt.Sprint(b.touches), "-conversions", fmt.Sprint(b.conversions), "-history", fmt.Sprint(b.history))
+			"-touches", fmt.Sprint(b.touches), "-conversions", fmt.Sprint(b.conversions), "-history", fmt.Sprint(b.history),
+			"-attributions", fmt.Sprint(b.attributions))
 		c.Stdout, c.Stderr = os.Stdout, os.Stderr
 		if err := c.Run(); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)

@@ -125,11 +125,16 @@ type statement struct {
 	args []any
 }
 
-// make writes a file of the cache with what is to be said of it beside it, or
-// reads that where both are there.
+// make makes a file of events of a day.
 func (n *network) make(typ schemas.EventType, date time.Time, name string, s statement) (part, error) {
 	day := date.Format(time.DateOnly)
-	p := part{Path: filepath.Join(n.cache, day, string(typ)+"-"+name+".parquet")}
+	return n.makeIn(lake.EventFolder(typ, day), day, string(typ)+"-"+name, "event_time", s)
+}
+
+// makeIn writes a file of the cache, for a folder of the lake, with what is to be
+// said of it beside it, or reads that where both are there.
+func (n *network) makeIn(folder, day, name, timeColumn string, s statement) (part, error) {
+	p := part{Path: filepath.Join(n.cache, day, name+".parquet")}
 	note := strings.TrimSuffix(p.Path, ".parquet") + ".json"
 	b, err := os.ReadFile(note)
 	if err == nil {
@@ -141,10 +146,10 @@ func (n *network) make(typ schemas.EventType, date time.Time, name string, s sta
 	if err := os.MkdirAll(filepath.Dir(p.Path), 0o750); err != nil {
 		return p, err
 	}
-	if p.Staged, err = writePart(p.Path, s); err != nil {
+	if p.Staged, err = writePart(p.Path, timeColumn, s); err != nil {
 		return p, fmt.Errorf("make %s: %w", p.Path, err)
 	}
-	p.Staged.Folder = lake.EventFolder(typ, day)
+	p.Staged.Folder = folder
 	if b, err = json.Marshal(p.Staged); err != nil {
 		return p, err
 	}
@@ -152,7 +157,7 @@ func (n *network) make(typ schemas.EventType, date time.Time, name string, s sta
 	return p, os.WriteFile(note, b, 0o640)
 }
 
-func writePart(path string, s statement) (lake.Staged, error) {
+func writePart(path, timeColumn string, s statement) (lake.Staged, error) {
 	f := lake.Staged{}
 	db, err := openNetwork()
 	if err != nil {
@@ -162,7 +167,7 @@ func writePart(path string, s statement) (lake.Staged, error) {
 	if _, err := db.Exec(s.text, append(s.args, path)...); err != nil {
 		return f, err
 	}
-	err = db.QueryRow("SELECT count(*), epoch_us(min(event_time)), epoch_us(max(event_time)) FROM read_parquet($1)", path).
+	err = db.QueryRow("SELECT count(*), epoch_us(min("+timeColumn+")), epoch_us(max("+timeColumn+")) FROM read_parquet($1)", path).
 		Scan(&f.Rows, &f.MinTime, &f.MaxTime)
 	if err != nil {
 		return f, err
@@ -215,12 +220,16 @@ func (b *bench) makeDays(days int) error {
 
 // commit puts files into a lake under a second name, as one commit of ingest.
 func commit(l *lake.Lake, files set) error {
+	return commitAs(l, &lake.Draft{Kind: "ingest", At: morning}, files)
+}
+
+// commitAs is commit as the draft says.
+func commitAs(l *lake.Lake, d *lake.Draft, files set) error {
 	staging, err := l.Stage()
 	if err != nil {
 		return err
 	}
 	defer staging.Close()
-	d := &lake.Draft{Kind: "ingest", At: morning}
 	for i, p := range files {
 		p.Staged.Name = fmt.Sprintf("%d.parquet", i)
 		if err := os.Link(p.Path, filepath.Join(staging.Dir(), p.Staged.Name)); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,8 +20,13 @@ type figures struct {
 }
 
 func measure(name string, args ...string) (figures, error) {
+	return measureTo(os.Stderr, name, args...)
+}
+
+// measureTo is measure of a process whose messages go elsewhere.
+func measureTo(messages io.Writer, name string, args ...string) (figures, error) {
 	c := exec.Command(name, args...)
-	c.Stderr = os.Stderr
+	c.Stderr = messages
 	start := time.Now()
 	if err := c.Run(); err != nil {
 		return figures{}, fmt.Errorf("%s: %w", filepath.Base(name), err)

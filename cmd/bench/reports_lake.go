@@ -15,6 +15,9 @@ import (
 	"pixledger/schemas/lake"
 )
 
+//go:embed repeats.sql
+var repeatsSQL string
+
 //go:embed attributions.sql
 var attributionsSQL string
 
@@ -69,7 +72,11 @@ func (b *bench) reportFiles() (*reportFiles, error) {
 		if err != nil {
 			return nil, err
 		}
-		events = append(events, conversions...)
+		repeats, err := n.make(schemas.Conversion, date, fmt.Sprintf("repeats-%d", conversions[0].Rows), statement{repeatsSQL, []any{conversions[0].Path}})
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, conversions[0], repeats)
 		counts := &lake.Counts{Events: map[string]int64{}}
 		for _, p := range events {
 			kind, _, _ := strings.Cut(strings.TrimPrefix(p.Folder, "events/type="), "/")

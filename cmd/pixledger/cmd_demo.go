@@ -15,8 +15,11 @@ import (
 // demoNow is the morning after the sample's three days.
 var demoNow = time.Date(2026, 11, 13, 6, 0, 0, 0, time.UTC)
 
-// revenueColumns are those of the report that ends the demo.
-const revenueColumns = "line_item_id,line_item_name,imps,clicks,post_view_convs,post_click_convs,booked_revenue,currency"
+// The columns of the demo's reports.
+const (
+	analyticsColumns = "line_item_id,line_item_name,imps,clicks,post_view_convs,post_click_convs,booked_revenue,currency"
+	revenueColumns   = "booked,advertiser_name,line_item_name,conversion_type,kind,rate,conversions,amount,currency"
+)
 
 func (a *app) demoCommand() *cobra.Command {
 	var keep string
@@ -24,7 +27,8 @@ func (a *app) demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "The whole chain on sample logs, ending with the revenue report",
 		Long: `Copies three days of logs of a small network into a temporary folder, ingests
-them, attributes the conversions and prints the revenue by line item. Nothing is
+them, attributes the conversions and prints the analytics by line item and the
+revenue by day, which is estimated until pixledger close has booked it. Nothing is
 left behind; --keep DIR leaves the folder to look around in.`,
 		Example: "  pixledger demo\n  pixledger demo --keep ./try && cd try && pixledger query \"SELECT * FROM attributions\"",
 		Args:    cobra.NoArgs,
@@ -46,7 +50,8 @@ left behind; --keep DIR leaves the folder to look around in.`,
 			for _, step := range [][]string{
 				{"ingest"},
 				{"attribute"},
-				{"report", "advertiser_analytics", "--by", "line_item_id", "--range", "last_7_days", "--columns", revenueColumns, "--format", "table"},
+				{"report", "advertiser_analytics", "--by", "line_item_id", "--range", "last_7_days", "--columns", analyticsColumns, "--format", "table"},
+				{"report", "revenue", "--include-open", "--columns", revenueColumns, "--format", "table"},
 			} {
 				fmt.Fprintf(a.stdout, "$ pixledger %s\n", strings.Join(step, " "))
 				args := append(step, "--config", filepath.Join(dir, "pixledger.yaml"), "--now", demoNow.Format(time.RFC3339))

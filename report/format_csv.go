@@ -14,14 +14,15 @@ type delimitedWriter struct {
 	comma   byte
 	guard   bool
 	columns []Column
+	line    []byte
 }
 
 func newDelimitedWriter(w io.Writer, comma byte, guard bool) *delimitedWriter {
-	return &delimitedWriter{w: bufio.NewWriter(w), comma: comma, guard: guard}
+	return &delimitedWriter{w: bufio.NewWriterSize(w, 1<<16), comma: comma, guard: guard}
 }
 
 func (d *delimitedWriter) Begin(columns []Column) error {
-	d.columns = columns
+	d.columns, d.line = columns, d.line[:0]
 	for i, c := range columns {
 		name := c.Name
 		if d.guard {
@@ -29,38 +30,57 @@ func (d *delimitedWriter) Begin(columns []Column) error {
 		}
 		d.field(i, name)
 	}
-	return d.w.WriteByte('\n')
+	return d.end()
 }
 
 func (d *delimitedWriter) Row(values []any, zone *time.Location) error {
+	d.line = d.line[:0]
 	for i, v := range values {
-		s := cell(d.columns[i].Type, v, zone, d.guard)
-		// The only field of a line is quoted when it is empty, or readers
-		// take the line for none.
-		if len(values) == 1 && s == "" {
-			s = `""`
-			if _, err := d.w.WriteString(s); err != nil {
-				return err
+		switch t := d.columns[i].Type; {
+		case v != nil && t.Kind.plain():
+			if i > 0 {
+				d.line = append(d.line, d.comma)
 			}
-			continue
+			d.line = t.appendText(d.line, v, zone)
+		default:
+			d.field(i, cell(t, v, zone, d.guard))
 		}
-		d.field(i, s)
 	}
-	return d.w.WriteByte('\n')
+	// The only field of a line is quoted when it is empty, or readers take the
+	// line for none.
+	if len(values) == 1 && len(d.line) == 0 {
+		d.line = append(d.line, `""`...)
+	}
+	return d.end()
 }
 
-// field writes one field; the buffered writer keeps its first error.
+// field adds one field to the line.
 func (d *delimitedWriter) field(i int, s string) {
 	if i > 0 {
-		_ = d.w.WriteByte(d.comma)
+		d.line = append(d.line, d.comma)
 	}
-	if s == "" || strings.IndexByte(s, d.comma) < 0 && !strings.ContainsAny(s, "\"\r\n") && s[0] != ' ' {
-		_, _ = d.w.WriteString(s)
+	if !d.mustQuote(s) {
+		d.line = append(d.line, s...)
 		return
 	}
-	_ = d.w.WriteByte('"')
-	_, _ = d.w.WriteString(strings.ReplaceAll(s, `"`, `""`))
-	_ = d.w.WriteByte('"')
+	d.line = append(d.line, '"')
+	d.line = append(d.line, strings.ReplaceAll(s, `"`, `""`)...)
+	d.line = append(d.line, '"')
+}
+
+func (d *delimitedWriter) mustQuote(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c == d.comma || c == '"' || c == '\r' || c == '\n' {
+			return true
+		}
+	}
+	return s != "" && s[0] == ' '
+}
+
+func (d *delimitedWriter) end() error {
+	d.line = append(d.line, '\n')
+	_, err := d.w.Write(d.line)
+	return err
 }
 
 func (d *delimitedWriter) Close() error { return d.w.Flush() }

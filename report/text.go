@@ -17,28 +17,50 @@ import (
 // their decimals, times as RFC 3339 in zone, what is nested as JSON.
 func (t *Type) text(v any, zone *time.Location) string {
 	switch t.Kind {
-	case KindBoolean:
-		return strconv.FormatBool(v.(bool))
-	case KindInteger, KindBigInt:
-		return strconv.FormatInt(v.(int64), 10)
-	case KindHuge:
-		return v.(*big.Int).String()
-	case KindDecimal:
-		return decimalText(v.(*big.Int), t.Scale)
-	case KindDouble:
-		return doubleText(v.(float64))
-	case KindTime:
-		return timeText(v.(time.Time), zone)
-	case KindTimestamp:
-		return strings.TrimSuffix(timeText(v.(time.Time), time.UTC), "Z")
-	case KindDate:
-		return dateText(v.(time.Time))
+	case KindText, KindJSON:
+		return valid(v.(string))
 	case KindBlob:
 		return blobText(v.([]byte))
-	case KindList, KindMap, KindStruct:
-		return string(t.appendJSON(nil, v, zone, false))
 	}
-	return valid(v.(string))
+	return string(t.appendText(nil, v, zone))
+}
+
+// appendText is text without a string in between: reports of single conversions
+// have millions of rows.
+func (t *Type) appendText(b []byte, v any, zone *time.Location) []byte {
+	switch t.Kind {
+	case KindBoolean:
+		return strconv.AppendBool(b, v.(bool))
+	case KindInteger, KindBigInt:
+		return strconv.AppendInt(b, v.(int64), 10)
+	case KindHuge:
+		return v.(*big.Int).Append(b, 10)
+	case KindDecimal:
+		return appendDecimal(b, v.(*big.Int), t.Scale)
+	case KindDouble:
+		return append(b, doubleText(v.(float64))...)
+	case KindTime:
+		return appendTime(b, v.(time.Time), zone)
+	case KindTimestamp:
+		return bytes.TrimSuffix(appendTime(b, v.(time.Time), time.UTC), []byte("Z"))
+	case KindDate:
+		return appendDate(b, v.(time.Time))
+	case KindBlob:
+		return append(b, blobText(v.([]byte))...)
+	case KindList, KindMap, KindStruct:
+		return t.appendJSON(b, v, zone, false)
+	}
+	return append(b, valid(v.(string))...)
+}
+
+// plain tells that no text of the kind has a letter that csv, tsv or a
+// spreadsheet takes for more than a value.
+func (k Kind) plain() bool {
+	switch k {
+	case KindBoolean, KindInteger, KindBigInt, KindHuge, KindDecimal, KindDouble, KindTime, KindTimestamp, KindDate:
+		return true
+	}
+	return false
 }
 
 // valid replaces what is not UTF-8, as the name of a file can be: no reader of
@@ -47,17 +69,35 @@ func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // decimalText writes unscaled / 10^scale with all its decimals.
 func decimalText(unscaled *big.Int, scale int) string {
-	digits := new(big.Int).Abs(unscaled).String()
-	if n := scale + 1 - len(digits); n > 0 {
-		digits = strings.Repeat("0", n) + digits
-	}
-	if scale > 0 {
-		digits = digits[:len(digits)-scale] + "." + digits[len(digits)-scale:]
-	}
+	return string(appendDecimal(nil, unscaled, scale))
+}
+
+func appendDecimal(b []byte, unscaled *big.Int, scale int) []byte {
 	if unscaled.Sign() < 0 {
-		return "-" + digits
+		b = append(b, '-')
 	}
-	return digits
+	var room [48]byte // the digits of 128 bits fit
+	var digits []byte
+	n := unscaled
+	if n.IsInt64() && n.Int64() >= 0 {
+		digits = strconv.AppendInt(room[:0], n.Int64(), 10)
+	} else {
+		digits = new(big.Int).Abs(n).Append(room[:0], 10)
+	}
+	if scale == 0 {
+		return append(b, digits...)
+	}
+	whole := len(digits) - scale
+	if whole <= 0 {
+		b = append(b, '0', '.')
+		for range -whole {
+			b = append(b, '0')
+		}
+		return append(b, digits...)
+	}
+	b = append(b, digits[:whole]...)
+	b = append(b, '.')
+	return append(b, digits[whole:]...)
 }
 
 // doubleText writes the shortest digits that read back as the same number.
@@ -84,37 +124,42 @@ const (
 	minusInfiniteYear = -5_877_641
 )
 
-func timeText(t time.Time, zone *time.Location) string {
+func timeText(t time.Time, zone *time.Location) string { return string(appendTime(nil, t, zone)) }
+
+func appendTime(b []byte, t time.Time, zone *time.Location) []byte {
 	switch t.UnixMicro() {
 	case infiniteMicros:
-		return "infinity"
+		return append(b, "infinity"...)
 	case -infiniteMicros:
-		return "-infinity"
+		return append(b, "-infinity"...)
 	}
 	t = t.In(zone)
-	const layout = "-01-02T15:04:05.999999Z07:00"
+	b = appendYear(b, t.Year())
 	if t.Nanosecond()%1000 != 0 {
-		return yearText(t.Year()) + t.Format("-01-02T15:04:05.999999999Z07:00")
+		return t.AppendFormat(b, "-01-02T15:04:05.999999999Z07:00")
 	}
-	return yearText(t.Year()) + t.Format(layout)
+	return t.AppendFormat(b, "-01-02T15:04:05.999999Z07:00")
 }
 
-func dateText(t time.Time) string {
+func dateText(t time.Time) string { return string(appendDate(nil, t)) }
+
+func appendDate(b []byte, t time.Time) []byte {
+	y, m, d := t.Date()
 	switch {
-	case t.Year() >= infiniteYear:
-		return "infinity"
-	case t.Year() <= minusInfiniteYear:
-		return "-infinity"
+	case y >= infiniteYear:
+		return append(b, "infinity"...)
+	case y <= minusInfiniteYear:
+		return append(b, "-infinity"...)
 	}
-	return yearText(t.Year()) + t.Format("-01-02")
+	return append(appendYear(b, y), '-', '0'+byte(m/10), '0'+byte(m%10), '-', '0'+byte(d/10), '0'+byte(d%10))
 }
 
-// yearText writes years before 0 and after 9999 with a sign, as ISO 8601 does.
-func yearText(y int) string {
+// appendYear writes years before 0 and after 9999 with a sign, as ISO 8601 does.
+func appendYear(b []byte, y int) []byte {
 	if y < 0 || y > 9999 {
-		return fmt.Sprintf("%+05d", y)
+		return fmt.Appendf(b, "%+05d", y)
 	}
-	return fmt.Sprintf("%04d", y)
+	return append(b, '0'+byte(y/1000), '0'+byte(y/100%10), '0'+byte(y/10%10), '0'+byte(y%10))
 }
 
 // appendJSON writes a value as JSON. With exact, BIGINT, wider integers and
@@ -125,12 +170,12 @@ func (t *Type) appendJSON(b []byte, v any, zone *time.Location, exact bool) []by
 	}
 	switch t.Kind {
 	case KindBoolean, KindInteger:
-		return append(b, t.text(v, zone)...)
+		return t.appendText(b, v, zone)
 	case KindBigInt, KindHuge, KindDecimal:
 		if exact {
-			return appendJSONText(b, t.text(v, zone))
+			return append(t.appendText(append(b, '"'), v, zone), '"') // digits, a sign and a point
 		}
-		return append(b, t.text(v, zone)...)
+		return t.appendText(b, v, zone)
 	case KindDouble:
 		if f := v.(float64); !math.IsNaN(f) && !math.IsInf(f, 0) {
 			return append(b, doubleText(f)...)

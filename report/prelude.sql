@@ -67,6 +67,11 @@ CREATE OR REPLACE TEMP MACRO passes(name, val) AS
     getvariable('report_filters')[name] IS NULL
     OR list_contains(getvariable('report_filters')[name], coalesce(CAST(val AS VARCHAR), ''));
 
+-- Whether rows must be told apart by an id: the report is by it, or its name
+-- chooses among them.
+CREATE OR REPLACE TEMP MACRO tells(id, name) AS
+    is_by(id) OR getvariable('report_filters')[name] IS NOT NULL;
+
 -- The value of one of the report's own parameters, as text; null where it was
 -- not given.
 CREATE OR REPLACE TEMP MACRO param(name) AS getvariable('report_params')[name];
@@ -104,18 +109,26 @@ CREATE OR REPLACE TEMP MACRO month_of(moment, offset_seconds) AS strftime(day_of
 -- Money as an exact count of millionths.
 CREATE OR REPLACE TEMP MACRO millionths(amount) AS CAST(amount * 1000000 AS HUGEINT);
 
--- A count of millionths as DECIMAL(18,6); null where it does not fit one.
+-- A count of millionths as DECIMAL(18,6); null where it does not fit one. What fits
+-- fits BIGINT too, which is many times as fast as HUGEINT.
 CREATE OR REPLACE TEMP MACRO from_millionths(n) AS
     TRY_CAST(
-        TRY_CAST(n // 1000000 AS DECIMAL(18, 6))
-        + CAST(n % 1000000 AS DECIMAL(7, 0)) * CAST(0.000001 AS DECIMAL(7, 6))
+        TRY_CAST(TRY_CAST(n AS BIGINT) // 1000000 AS DECIMAL(18, 6))
+        + CAST(TRY_CAST(n AS BIGINT) % 1000000 AS DECIMAL(7, 0)) * CAST(0.000001 AS DECIMAL(7, 6))
         AS DECIMAL(18, 6)
     );
 
 -- The quotient of a whole number of millionths and a count, as DECIMAL(18,6),
 -- half away from zero, null where the count is 0. All in integers: DuckDB's /
--- gives DOUBLE, on decimals too.
+-- gives DOUBLE, on decimals too. In BIGINT where it can't overflow, which is nearly
+-- everywhere and much faster than in HUGEINT.
 CREATE OR REPLACE TEMP MACRO quotient(n, divisor) AS
-    CASE WHEN divisor <> 0 THEN
-        from_millionths(sign(n) * ((2 * abs(CAST(n AS HUGEINT)) + divisor) // (2 * CAST(divisor AS HUGEINT))))
+    CASE
+        WHEN divisor = 0 THEN NULL
+        WHEN abs(n) <= 4000000000000000000 AND divisor <= 1000000000000000000
+            THEN from_millionths(
+                sign(n) * ((2 * abs(TRY_CAST(n AS BIGINT)) + TRY_CAST(divisor AS BIGINT)) // (2 * TRY_CAST(divisor AS BIGINT)))
+            )
+        WHEN divisor <> 0
+            THEN from_millionths(sign(n) * ((2 * abs(CAST(n AS HUGEINT)) + divisor) // (2 * CAST(divisor AS HUGEINT))))
     END;

@@ -28,14 +28,14 @@
 -- @note filter: they choose touches and conversions before they are counted; `currency` is that of their advertiser, of a touch of an unknown tracker the catalog's.
 -- @note order: rows are sorted by the interval, then by the ids in the order of `--by`, null first.
 WITH touches AS (
-    SELECT event_time, tracker_id, media_cost, 1 AS imps, 0 AS clicks
+    SELECT event_time, tracker_id, media_cost, false AS is_click
     FROM impressions
     WHERE invalid_reason IS NULL
         AND consent <> 'denied'
         AND near_range(event_time, date)
         AND NOT getvariable('report_of_pixels')
     UNION ALL
-    SELECT event_time, tracker_id, media_cost, 0, 1
+    SELECT event_time, tracker_id, media_cost, true
     FROM clicks
     WHERE invalid_reason IS NULL
         AND consent <> 'denied'
@@ -47,84 +47,129 @@ places AS (
     SELECT
         k.id AS tracker_id,
         l.advertiser_id,
-        a.name AS advertiser_name,
         k.line_item_id,
-        l.name AS line_item_name,
         k.creative_id,
-        c.name AS creative_name,
         k.publisher_id,
-        b.name AS publisher_name,
-        a.currency
+        a.currency,
+        z.zone
     FROM trackers AS k
     LEFT JOIN line_items AS l ON l.id = k.line_item_id
     LEFT JOIN advertisers AS a ON a.id = l.advertiser_id
-    LEFT JOIN creatives AS c ON c.id = k.creative_id
-    LEFT JOIN publishers AS b ON b.id = k.publisher_id
+    LEFT JOIN report_zones AS z ON z.advertiser_id = l.advertiser_id
 ),
--- owner_currency is what money of the touch or conversion would be in, currency
--- what the money that it has is in.
+-- Many rows are counted by their ids and currency alone: names are looked up, and
+-- currencies compared, for the few that are left.
+touched AS (
+    SELECT
+        CASE WHEN is_by('hour') THEN s.zone ELSE 0 END AS zone,
+        CASE WHEN is_by('hour') THEN hour_of(t.event_time, s.offset_seconds, s.began) END AS hour,
+        CASE WHEN is_by('day') THEN day_of(t.event_time, s.offset_seconds) END AS day,
+        CASE WHEN is_by('month') THEN month_of(t.event_time, s.offset_seconds) END AS month,
+        CASE WHEN tells('advertiser_id', 'advertiser_name') THEN k.advertiser_id END AS advertiser_id,
+        CASE WHEN tells('line_item_id', 'line_item_name') THEN k.line_item_id END AS line_item_id,
+        CASE WHEN tells('creative_id', 'creative_name') THEN k.creative_id END AS creative_id,
+        CASE WHEN tells('publisher_id', 'publisher_name') THEN k.publisher_id END AS publisher_id,
+        coalesce(k.currency, getvariable('catalog_currency')) AS owner_currency,
+        t.is_click,
+        count(*) AS touches,
+        count(t.media_cost) AS priced,
+        sum(t.media_cost) AS media_cost
+    FROM touches AS t
+    LEFT JOIN places AS k ON k.tracker_id = t.tracker_id
+    JOIN report_spans AS s
+        ON s.zone = coalesce(k.zone, 0)
+        AND t.event_time >= s.first
+        AND t.event_time < s.until
+    WHERE passes('advertiser_id', k.advertiser_id)
+        AND passes('line_item_id', k.line_item_id)
+        AND passes('creative_id', k.creative_id)
+        AND passes('publisher_id', k.publisher_id)
+    GROUP BY ALL
+),
+converted AS (
+    SELECT
+        CASE WHEN is_by('hour') THEN s.zone ELSE 0 END AS zone,
+        CASE WHEN is_by('hour') THEN hour_of(d.conversion_time, s.offset_seconds, s.began) END AS hour,
+        CASE WHEN is_by('day') THEN day_of(d.conversion_time, s.offset_seconds) END AS day,
+        CASE WHEN is_by('month') THEN month_of(d.conversion_time, s.offset_seconds) END AS month,
+        CASE WHEN tells('advertiser_id', 'advertiser_name') THEN d.advertiser_id END AS advertiser_id,
+        CASE WHEN tells('line_item_id', 'line_item_name') THEN d.line_item_id END AS line_item_id,
+        CASE WHEN tells('creative_id', 'creative_name') THEN d.creative_id END AS creative_id,
+        CASE WHEN tells('publisher_id', 'publisher_name') THEN d.publisher_id END AS publisher_id,
+        CASE WHEN tells('pixel_id', 'pixel_name') THEN d.pixel_id END AS pixel_id,
+        d.currency,
+        d.conversion_type,
+        count(*) AS convs,
+        sum(d.booked_revenue) AS booked_revenue,
+        coalesce(sum(d.value), 0) AS revenue
+    FROM attributions AS d
+    LEFT JOIN report_zones AS z ON z.advertiser_id = d.advertiser_id
+    JOIN report_spans AS s
+        ON s.zone = coalesce(z.zone, 0)
+        AND d.conversion_time >= s.first
+        AND d.conversion_time < s.until
+    WHERE d.outcome = 'attributed'
+        AND near_range(d.conversion_time, d.date)
+        AND passes('advertiser_id', d.advertiser_id)
+        AND passes('line_item_id', d.line_item_id)
+        AND passes('creative_id', d.creative_id)
+        AND passes('publisher_id', d.publisher_id)
+        AND passes('pixel_id', d.pixel_id)
+    GROUP BY ALL
+),
+-- owner_currency is what money of the touches or conversions would be in, currency
+-- what the money that they have is in.
 facts AS (
     SELECT
-        t.event_time AS moment,
-        k.advertiser_id,
-        k.advertiser_name,
-        k.line_item_id,
-        k.line_item_name,
-        k.creative_id,
-        k.creative_name,
-        k.publisher_id,
-        k.publisher_name,
+        zone,
+        hour,
+        day,
+        month,
+        advertiser_id,
+        line_item_id,
+        creative_id,
+        publisher_id,
         NULL::BIGINT AS pixel_id,
-        NULL::VARCHAR AS pixel_name,
-        t.imps,
-        t.clicks,
-        coalesce(t.media_cost, 0) AS media_cost,
+        CASE WHEN is_click THEN 0 ELSE touches END AS imps,
+        CASE WHEN is_click THEN touches ELSE 0 END AS clicks,
+        coalesce(media_cost, 0) AS media_cost,
         0 AS post_view_convs,
         0 AS post_click_convs,
         0::DECIMAL(18, 6) AS booked_revenue,
         0::DECIMAL(18, 6) AS post_view_revenue,
         0::DECIMAL(18, 6) AS post_click_revenue,
-        coalesce(k.currency, getvariable('catalog_currency')) AS owner_currency,
-        CASE WHEN t.media_cost IS NOT NULL THEN owner_currency END AS currency
-    FROM touches AS t
-    LEFT JOIN places AS k ON k.tracker_id = t.tracker_id
+        owner_currency,
+        CASE WHEN priced > 0 THEN owner_currency END AS currency
+    FROM touched
     UNION ALL
     SELECT
-        d.conversion_time,
-        d.advertiser_id,
-        a.name,
-        d.line_item_id,
-        l.name,
-        d.creative_id,
-        c.name,
-        d.publisher_id,
-        b.name,
-        d.pixel_id,
-        p.name,
+        zone,
+        hour,
+        day,
+        month,
+        advertiser_id,
+        line_item_id,
+        creative_id,
+        publisher_id,
+        pixel_id,
         0,
         0,
         0,
-        CASE WHEN d.conversion_type = 'post_view' THEN 1 ELSE 0 END,
-        CASE WHEN d.conversion_type = 'post_click' THEN 1 ELSE 0 END,
-        d.booked_revenue,
-        CASE WHEN d.conversion_type = 'post_view' THEN coalesce(d.value, 0) ELSE 0 END,
-        CASE WHEN d.conversion_type = 'post_click' THEN coalesce(d.value, 0) ELSE 0 END,
-        d.currency,
-        d.currency
-    FROM attributions AS d
-    LEFT JOIN advertisers AS a ON a.id = d.advertiser_id
-    LEFT JOIN line_items AS l ON l.id = d.line_item_id
-    LEFT JOIN creatives AS c ON c.id = d.creative_id
-    LEFT JOIN publishers AS b ON b.id = d.publisher_id
-    LEFT JOIN pixels AS p ON p.id = d.pixel_id
-    WHERE d.outcome = 'attributed' AND near_range(d.conversion_time, d.date)
+        CASE WHEN conversion_type = 'post_view' THEN convs ELSE 0 END,
+        CASE WHEN conversion_type = 'post_click' THEN convs ELSE 0 END,
+        booked_revenue,
+        CASE WHEN conversion_type = 'post_view' THEN revenue ELSE 0 END,
+        CASE WHEN conversion_type = 'post_click' THEN revenue ELSE 0 END,
+        currency,
+        currency
+    FROM converted
 ),
 grouped AS (
     SELECT
-        CASE WHEN is_by('hour') THEN s.zone ELSE 0 END AS zone,
-        CASE WHEN is_by('hour') THEN hour_of(f.moment, s.offset_seconds, s.began) END AS hour,
-        CASE WHEN is_by('day') THEN day_of(f.moment, s.offset_seconds) END AS day,
-        CASE WHEN is_by('month') THEN month_of(f.moment, s.offset_seconds) END AS month,
+        f.zone,
+        f.hour,
+        f.day,
+        f.month,
         CASE WHEN is_by('advertiser_id') THEN f.advertiser_id END AS advertiser_id,
         CASE WHEN is_by('line_item_id') THEN f.line_item_id END AS line_item_id,
         CASE WHEN is_by('creative_id') THEN f.creative_id END AS creative_id,
@@ -143,21 +188,16 @@ grouped AS (
         max(f.currency) AS other_currency,
         CASE WHEN min(f.owner_currency) = max(f.owner_currency) THEN min(f.owner_currency) END AS owner_currency
     FROM facts AS f
-    LEFT JOIN report_zones AS z ON z.advertiser_id = f.advertiser_id
-    JOIN report_spans AS s
-        ON s.zone = coalesce(z.zone, 0)
-        AND f.moment >= s.first
-        AND f.moment < s.until
-    WHERE passes('advertiser_id', f.advertiser_id)
-        AND passes('advertiser_name', f.advertiser_name)
-        AND passes('line_item_id', f.line_item_id)
-        AND passes('line_item_name', f.line_item_name)
-        AND passes('creative_id', f.creative_id)
-        AND passes('creative_name', f.creative_name)
-        AND passes('publisher_id', f.publisher_id)
-        AND passes('publisher_name', f.publisher_name)
-        AND passes('pixel_id', f.pixel_id)
-        AND passes('pixel_name', f.pixel_name)
+    LEFT JOIN advertisers AS a ON a.id = f.advertiser_id
+    LEFT JOIN line_items AS l ON l.id = f.line_item_id
+    LEFT JOIN creatives AS c ON c.id = f.creative_id
+    LEFT JOIN publishers AS b ON b.id = f.publisher_id
+    LEFT JOIN pixels AS p ON p.id = f.pixel_id
+    WHERE passes('advertiser_name', a.name)
+        AND passes('line_item_name', l.name)
+        AND passes('creative_name', c.name)
+        AND passes('publisher_name', b.name)
+        AND passes('pixel_name', p.name)
         AND passes('currency', f.owner_currency)
     GROUP BY ALL
 ),

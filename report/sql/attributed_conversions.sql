@@ -25,7 +25,22 @@
 -- @filter *
 WITH chosen AS (
     SELECT
-        a.*,
+        a.conversion_id,
+        a.conversion_time,
+        a.conversion_type,
+        a.pixel_id,
+        a.advertiser_id,
+        a.user_id,
+        a.order_id,
+        a.value,
+        a.other,
+        a.touch_id,
+        a.touch_time,
+        a.tracker_id,
+        a.line_item_id,
+        a.creative_id,
+        a.booked_revenue,
+        a.currency,
         s.zone,
         CASE a.conversion_type WHEN 'post_click' THEN 'Post Click' ELSE 'Post View' END AS conv,
         month_of(a.conversion_time, s.offset_seconds) AS month,
@@ -57,7 +72,7 @@ WITH chosen AS (
 ),
 -- No touch is older than the longest window, 90 days. Denied and invalid
 -- touches never earn a conversion, so one with the same id is another.
-touches AS (
+touches AS NOT MATERIALIZED (
     SELECT 'post_click' AS conversion_type, event_id, event_time, tracker_id, user_id, source_offset,
         coalesce(nullif(token, ''), event_id) AS token
     FROM clicks
@@ -74,22 +89,35 @@ touches AS (
         AND date >= CAST(getvariable('report_first') AS DATE) - 91
         AND date <= CAST(getvariable('report_until') AS DATE)
 ),
-matched AS (
-    SELECT c.conversion_id, c.conversion_time, c.user_id, t.user_id AS touch_user_id, t.source_offset, t.token
+found AS MATERIALIZED (
+    SELECT c.conversion_id, c.conversion_time, min(t.token) AS token, max(t.token) AS other_token
     FROM chosen AS c
     JOIN touches AS t
         ON t.event_id = c.touch_id
         AND t.event_time = c.touch_time
         AND t.tracker_id = c.tracker_id
         AND t.conversion_type = c.conversion_type
+    GROUP BY c.conversion_id, c.conversion_time
 ),
 -- Touches with one id at one time that differ in their token: rare, so that
--- what these conversions brought with them is read for them alone.
+-- what tells them apart, and what these conversions brought with them, is read for
+-- them alone.
 contested AS (
     SELECT conversion_id, conversion_time
-    FROM matched
-    GROUP BY conversion_id, conversion_time
-    HAVING min(token) <> max(token)
+    FROM found
+    WHERE token <> other_token
+),
+matched AS (
+    SELECT c.conversion_id, c.user_id, t.user_id AS touch_user_id, t.source_offset, t.token
+    FROM contested AS x
+    JOIN chosen AS c
+        ON c.conversion_id = x.conversion_id
+        AND c.conversion_time = x.conversion_time
+    JOIN touches AS t
+        ON t.event_id = c.touch_id
+        AND t.event_time = c.touch_time
+        AND t.tracker_id = c.tracker_id
+        AND t.conversion_type = c.conversion_type
 ),
 -- The line that counts of one conversion's, as the view conversions has it: a
 -- conversion's time is the first of its lines', so no earlier one is missed.
@@ -113,6 +141,10 @@ brought AS (
 -- The touch that decided: the one with the token that was brought, else one of
 -- the same user; of lines that repeat it, the first in its file.
 tokens AS (
+    SELECT conversion_id, token
+    FROM found
+    WHERE token = other_token
+    UNION ALL
     SELECT
         m.conversion_id,
         min({

@@ -44,6 +44,99 @@ FROM read_parquet(
     hive_types = {'type': VARCHAR, 'date': DATE}
 );
 
+-- The conversion lines whose id is repeated: those of some dates, half-open, and
+-- earlier ones; a later line never counts before one of these. Ids are told by a
+-- short hash, so a few lines may be there whose id is not repeated.
+CREATE OR REPLACE TEMP MACRO repeated_lines(first_date, until_date) AS TABLE
+WITH asked AS MATERIALIZED (
+    SELECT hash(event_id) AS id, count(*) AS times
+    FROM conversion_lines()
+    WHERE date >= first_date AND date < until_date
+    GROUP BY hash(event_id)
+),
+earlier AS MATERIALIZED (
+    SELECT event_id, event_time, source_offset, edge, date
+    FROM conversion_lines()
+    WHERE date < first_date AND hash(event_id) IN (SELECT id FROM asked)
+),
+repeated AS MATERIALIZED (
+    SELECT id FROM asked WHERE times > 1
+    UNION
+    SELECT hash(event_id) FROM earlier
+)
+SELECT event_id, event_time, source_offset, edge, date
+FROM earlier
+UNION ALL
+SELECT event_id, event_time, source_offset, edge, date
+FROM conversion_lines()
+WHERE date >= first_date AND date < until_date AND hash(event_id) IN (FROM repeated);
+
+-- What is shown of the view conversions, where the time is in a half-open range.
+-- The view looks for the line that counts by all columns of all lines; most ids
+-- have one line, and of nearly all others the first is told by time and offset.
+CREATE OR REPLACE TEMP MACRO conversions_between(first_time, until_time) AS TABLE
+WITH placed AS MATERIALIZED (
+    SELECT
+        event_id,
+        event_time,
+        source_offset,
+        rank() OVER (PARTITION BY event_id ORDER BY event_time, source_offset) AS place
+    FROM repeated_lines(CAST(first_time AS DATE), CAST(until_time AS DATE) + 1)
+),
+tied AS MATERIALIZED (
+    SELECT event_id
+    FROM placed
+    WHERE place = 1
+    GROUP BY event_id
+    HAVING count(*) > 1
+),
+dropped AS (
+    SELECT event_id, event_time, source_offset
+    FROM placed
+    WHERE place > 1 OR event_id IN (FROM tied)
+),
+chosen AS (
+    SELECT event_id, event_time, pixel_id, pixel_code, member_id, user_id, order_id, value, other, server_side, referer, host
+    FROM conversion_lines() AS l
+    ANTI JOIN dropped AS d
+        ON d.event_id = l.event_id
+        AND d.event_time = l.event_time
+        AND d.source_offset = l.source_offset
+    WHERE l.date >= CAST(first_time AS DATE) AND l.date <= CAST(until_time AS DATE)
+    UNION ALL
+    (
+        SELECT event_id, event_time, pixel_id, pixel_code, member_id, user_id, order_id, value, other, server_side, referer, host
+        FROM conversion_lines()
+        WHERE event_id IN (FROM tied)
+        QUALIFY row_number() OVER (
+            PARTITION BY event_id
+            ORDER BY
+                event_time,
+                source_offset,
+                order_id NULLS FIRST,
+                user_id NULLS FIRST,
+                value_text NULLS FIRST,
+                pixel_id NULLS FIRST,
+                pixel_code NULLS FIRST,
+                sspdata NULLS FIRST,
+                other NULLS FIRST,
+                member_id NULLS FIRST,
+                invalid_reason NULLS FIRST,
+                consent,
+                server_side,
+                referer NULLS FIRST,
+                user_agent NULLS FIRST,
+                ip NULLS FIRST,
+                host NULLS FIRST,
+                method,
+                status
+        ) = 1
+    )
+)
+SELECT *
+FROM chosen
+WHERE event_time >= first_time AND event_time < until_time;
+
 -- Every load of a pixel: a code means the pixel where no id was sent, and the
 -- member is the catalog's. In two parts, because most files have no code at all,
 -- and say so in their statistics.
@@ -75,6 +168,10 @@ CREATE OR REPLACE TEMP MACRO tells(id, name) AS
 -- The value of one of the report's own parameters, as text; null where it was
 -- not given.
 CREATE OR REPLACE TEMP MACRO param(name) AS getvariable('report_params')[name];
+
+-- How far outside the range a report looks, where it has --time-tolerance.
+CREATE OR REPLACE TEMP MACRO margin() AS
+    to_microseconds(coalesce(CAST(getvariable('report_params')['time_tolerance'] AS BIGINT), 0));
 
 -- The value that a column is filtered by, null where it is none or several.
 CREATE OR REPLACE TEMP MACRO only_filter(name) AS

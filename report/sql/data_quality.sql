@@ -16,28 +16,13 @@
 -- @column gaps BIGINT: open gaps of the source that touch the date: lines that may be lost; accepted ones too
 -- @filter *
 -- @note order: rows are sorted by source, by its bytes, and date.
-WITH asked AS (
-    SELECT event_id
-    FROM conversion_lines()
-    WHERE date >= getvariable('report_first_day') AND date < getvariable('report_until_day')
-),
--- Ids of the range that more than one line has, told by a short hash: what is
--- few is looked at closely then.
-repeated AS (
-    SELECT hash(event_id) AS id
-    FROM conversion_lines()
-    WHERE hash(event_id) IN (SELECT hash(event_id) FROM asked)
-    GROUP BY id
-    HAVING count(*) > 1
-),
-repeats AS MATERIALIZED (
+WITH repeats AS MATERIALIZED (
     SELECT
         event_id,
         edge,
         date,
         rank() OVER (PARTITION BY event_id ORDER BY event_time, source_offset) AS place
-    FROM conversion_lines()
-    WHERE hash(event_id) IN (FROM repeated)
+    FROM repeated_lines(getvariable('report_first_day'), getvariable('report_until_day'))
 ),
 -- Which of several lines at one time and offset is first matters where they are
 -- of several sources: all columns of such lines alone are read.

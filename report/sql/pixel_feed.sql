@@ -25,27 +25,29 @@
 -- @column host VARCHAR: host name of the edge that was asked
 -- @column pixel_name VARCHAR: the pixel's name
 -- @filter *
-WITH decided AS (
+WITH decided AS NOT MATERIALIZED (
     SELECT *
     FROM attributions
     WHERE near_range(conversion_time, date)
 ),
-fired AS (
+fired AS NOT MATERIALIZED (
     SELECT *
-    FROM conversions
-    WHERE near_range(event_time, date)
+    FROM conversions_between(getvariable('report_first'), getvariable('report_until'))
 ),
+-- In two parts and not by one full join: so what is filtered by is looked for
+-- before they are joined, and a filter by what only a decision has leaves the
+-- second part out.
 feed AS (
     SELECT
-        coalesce(d.conversion_id, f.event_id) AS conversion_id,
-        coalesce(d.conversion_time, f.event_time) AS conversion_time,
-        CASE WHEN d.conversion_id IS NULL THEN f.pixel_id ELSE d.pixel_id END AS pixel_id,
+        d.conversion_id,
+        d.conversion_time,
+        d.pixel_id,
         d.advertiser_id,
-        CASE WHEN d.conversion_id IS NULL THEN f.user_id ELSE d.user_id END AS user_id,
-        CASE WHEN d.conversion_id IS NULL THEN f.order_id ELSE d.order_id END AS order_id,
-        CASE WHEN d.conversion_id IS NULL THEN f.value ELSE d.value END AS value,
-        CASE WHEN d.conversion_id IS NULL THEN f.other ELSE d.other END AS other,
-        coalesce(d.server_side, f.server_side) AS server_side,
+        d.user_id,
+        d.order_id,
+        d.value,
+        d.other,
+        d.server_side,
         d.outcome,
         d.reason,
         d.conversion_type,
@@ -61,7 +63,34 @@ feed AS (
         f.referer,
         f.host
     FROM decided AS d
-    FULL JOIN fired AS f ON f.event_id = d.conversion_id
+    LEFT JOIN fired AS f ON f.event_id = d.conversion_id
+    UNION ALL
+    SELECT
+        f.event_id,
+        f.event_time,
+        f.pixel_id,
+        NULL,
+        f.user_id,
+        f.order_id,
+        f.value,
+        f.other,
+        f.server_side,
+        NULL,
+        NULL,
+        NULL,
+        NULL,
+        NULL,
+        NULL,
+        NULL,
+        NULL,
+        NULL,
+        NULL,
+        NULL,
+        NULL,
+        f.referer,
+        f.host
+    FROM fired AS f
+    ANTI JOIN decided AS d ON d.conversion_id = f.event_id
 )
 SELECT
     f.*,

@@ -30,34 +30,37 @@ WITH bounds AS (
     FROM report_spans
     GROUP BY zone
 ),
-margin AS (
-    SELECT to_microseconds(coalesce(CAST(param('time_tolerance') AS BIGINT), 0)) AS width
-),
 -- As pixel_feed has them: decided, or waiting for attribution.
-decided AS (
+decided AS NOT MATERIALIZED (
     SELECT conversion_id, conversion_time, pixel_id, advertiser_id, order_id, value, outcome, reason
     FROM attributions
-    WHERE conversion_time >= getvariable('report_first') - (SELECT width FROM margin)
-        AND conversion_time < getvariable('report_until') + (SELECT width FROM margin)
+    WHERE conversion_time >= getvariable('report_first') - margin()
+        AND conversion_time < getvariable('report_until') + margin()
+        AND date >= CAST(getvariable('report_first') - margin() AS DATE)
+        AND date <= CAST(getvariable('report_until') + margin() AS DATE)
 ),
 fired AS (
     SELECT event_id, event_time, coalesce(c.pixel_id, p.id) AS pixel_id, order_id, value
-    FROM conversions AS c
+    FROM conversions_between(getvariable('report_first') - margin(), getvariable('report_until') + margin()) AS c
     LEFT JOIN pixels AS p
-        ON c.pixel_id IS NULL
-        AND p.code = c.pixel_code
-        AND c.member_id = getvariable('member_id')
-    WHERE event_time >= getvariable('report_first') - (SELECT width FROM margin)
-        AND event_time < getvariable('report_until') + (SELECT width FROM margin)
+        ON p.code = CASE WHEN c.pixel_id IS NULL AND c.member_id = getvariable('member_id') THEN c.pixel_code END
+),
+-- Of those that are asked for: the join leaves nearly all out.
+waiting AS (
+    SELECT f.*, p.advertiser_id
+    FROM fired AS f
+    LEFT JOIN pixels AS p ON p.id = f.pixel_id
+    WHERE f.order_id <> ''
+        AND passes('advertiser_id', p.advertiser_id)
+        AND passes('pixel_id', f.pixel_id)
 ),
 here AS (
     SELECT conversion_id, conversion_time, pixel_id, advertiser_id, order_id, value, outcome, reason
     FROM decided
     UNION ALL
-    SELECT f.event_id, f.event_time, f.pixel_id, p.advertiser_id, f.order_id, f.value, NULL, NULL
-    FROM fired AS f
-    ANTI JOIN decided AS d ON d.conversion_id = f.event_id
-    LEFT JOIN pixels AS p ON p.id = f.pixel_id
+    SELECT w.event_id, w.event_time, w.pixel_id, w.advertiser_id, w.order_id, w.value, NULL, NULL
+    FROM waiting AS w
+    ANTI JOIN decided AS d ON d.conversion_id = w.event_id
 ),
 ours AS (
     SELECT
@@ -69,10 +72,9 @@ ours AS (
     LEFT JOIN report_zones AS z ON z.advertiser_id = h.advertiser_id
     JOIN bounds AS b ON b.zone = coalesce(z.zone, 0)
     LEFT JOIN advertisers AS a ON a.id = h.advertiser_id
-    CROSS JOIN margin AS m
     WHERE h.order_id <> ''
-        AND h.conversion_time >= b.first - m.width
-        AND h.conversion_time < b.until + m.width
+        AND h.conversion_time >= b.first - margin()
+        AND h.conversion_time < b.until + margin()
         AND passes('advertiser_id', h.advertiser_id)
         AND passes('pixel_id', h.pixel_id)
         AND passes('currency', a.currency)

@@ -160,6 +160,16 @@ CREATE OR REPLACE TEMP MACRO passes(name, val) AS
     getvariable('report_filters')[name] IS NULL
     OR list_contains(getvariable('report_filters')[name], coalesce(CAST(val AS VARCHAR), ''));
 
+-- Whether a row with this id may pass the filters: of one id a plain comparison. It
+-- lets the reader leave out rows before it decodes their other columns; passes
+-- decides.
+CREATE OR REPLACE TEMP MACRO near_filter(name, id) AS
+    CASE
+        WHEN len(getvariable('report_filters')[name]) = 1 AND getvariable('report_filters')[name][1] <> ''
+            THEN id = TRY_CAST(getvariable('report_filters')[name][1] AS BIGINT)
+        ELSE true
+    END;
+
 -- Whether rows must be told apart by an id: the report is by it, or its name
 -- chooses among them.
 CREATE OR REPLACE TEMP MACRO tells(id, name) AS

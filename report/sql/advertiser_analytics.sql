@@ -110,10 +110,13 @@ converted AS (
         AND d.conversion_time < s.until
     WHERE d.outcome = 'attributed'
         AND near_range(d.conversion_time, d.date)
+        AND near_filter('advertiser_id', d.advertiser_id)
         AND passes('advertiser_id', d.advertiser_id)
+        AND near_filter('line_item_id', d.line_item_id)
         AND passes('line_item_id', d.line_item_id)
         AND passes('creative_id', d.creative_id)
         AND passes('publisher_id', d.publisher_id)
+        AND near_filter('pixel_id', d.pixel_id)
         AND passes('pixel_id', d.pixel_id)
     GROUP BY ALL
 ),

@@ -75,7 +75,9 @@ ours AS (
     WHERE h.order_id <> ''
         AND h.conversion_time >= b.first - margin()
         AND h.conversion_time < b.until + margin()
+        AND near_filter('advertiser_id', h.advertiser_id)
         AND passes('advertiser_id', h.advertiser_id)
+        AND near_filter('pixel_id', h.pixel_id)
         AND passes('pixel_id', h.pixel_id)
         AND passes('currency', a.currency)
     QUALIFY row_number() OVER (

@@ -74,10 +74,13 @@ aged AS (
         AND a.conversion_time < s.until
     WHERE a.outcome = 'attributed'
         AND near_range(a.conversion_time, a.date)
+        AND near_filter('advertiser_id', a.advertiser_id)
         AND passes('advertiser_id', a.advertiser_id)
+        AND near_filter('line_item_id', a.line_item_id)
         AND passes('line_item_id', a.line_item_id)
         AND passes('creative_id', a.creative_id)
         AND passes('publisher_id', a.publisher_id)
+        AND near_filter('pixel_id', a.pixel_id)
         AND passes('pixel_id', a.pixel_id)
         AND passes('conversion_type', a.conversion_type)
         AND passes('currency', a.currency)

@@ -237,7 +237,9 @@ figures AS (
             'creative_id': creative_id,
             'publisher_id': publisher_id,
             'pixel_id': pixel_id
-        } AS ids
+        } AS ids,
+        -- Here once: a quotient says its dividend several times.
+        CASE WHEN one_currency THEN millionths(booked_revenue) END AS booked_millionths
     FROM money
 )
 SELECT
@@ -266,9 +268,9 @@ SELECT
     CAST(f.booked_revenue AS DECIMAL(38, 6)) AS booked_revenue,
     CAST(f.media_cost AS DECIMAL(38, 6)) AS media_cost,
     CAST(f.booked_revenue - f.media_cost AS DECIMAL(38, 6)) AS profit,
-    quotient(millionths(f.booked_revenue) * 1000, f.imps) AS ecpm,
-    quotient(millionths(f.booked_revenue), f.clicks) AS ecpc,
-    quotient(millionths(f.booked_revenue), f.total_convs) AS ecpa,
+    quotient(f.booked_millionths * 1000, f.imps) AS ecpm,
+    quotient(f.booked_millionths, f.clicks) AS ecpc,
+    quotient(f.booked_millionths, f.total_convs) AS ecpa,
     CAST(f.post_view_revenue AS DECIMAL(38, 6)) AS post_view_revenue,
     CAST(f.post_click_revenue AS DECIMAL(38, 6)) AS post_click_revenue,
     f.currency,

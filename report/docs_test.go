@@ -129,8 +129,52 @@ A statement that reads none of the range's is one without range: ` + "`" + `--ra
 | ` + "`" + `-- @note WORD: TEXT` + "`" + `, ` + "`" + `-- @rangeless` + "`" + `, ` + "`" + `-- @business` + "`" + ` | more to know; it has no range; its days are business days |
 
 **Filters** choose among the rows that the statement gives. It can do that by itself, before it counts: where it says ` + "`" + `passes('pixel_id', pixel_id)` + "`" + `, the filter is that condition.
-The macros of the built-in reports (` + "`" + `report/prelude.sql` + "`" + `: passes, is_by, param, near_range, hour_of, day_of, …) and their tables ` + "`" + `report_spans` + "`" + ` and ` + "`" + `report_zones` + "`" + `
-are there for you; what joins ` + "`" + `report_spans` + "`" + ` can have a column ` + "`" + `zone` + "`" + `, in whose zone a row's times are written, and takes ` + "`" + `--time-zone advertiser` + "`" + `.
+The macros and tables of the built-in reports are there for you:
+
+| in SQL | is |
+|---|---|
+| ` + "`passes('COLUMN', value)`" + ` | whether a row with this value passes the filters of the column |
+| ` + "`is_by('NAME')`" + ` | whether ` + "`--by`" + `, or ` + "`--interval`" + ` (hour, day, month), asks for it |
+| ` + "`param('NAME')`" + ` | a parameter, as text |
+| ` + "`report_spans`" + ` | the range cut into stretches of one offset from UTC: ` + "`zone`" + ` (0: the report's), ` + "`first`" + `, ` + "`until`" + `, ` + "`offset_seconds`" + `, ` + "`began`" + `. A time of the range is in one of a zone's, half-open |
+| ` + "`report_zones`" + ` | ` + "`advertiser_id`" + ` and ` + "`zone`" + ` of those that ` + "`--time-zone advertiser`" + ` gives one of their own |
+| ` + "`hour_of(time, offset_seconds, began)`" + `, ` + "`day_of(time, offset_seconds)`" + `, ` + "`month_of(time, offset_seconds)`" + ` | the hour, day and month there |
+| ` + "`near_range(time, date)`" + ` | leaves files out that the range can't be in; the spans decide |
+| ` + "`quotient(millionths(amount), count)`" + ` | a rate as DECIMAL(18,6), rounded half away from zero; null by 0 |
+
+So this one takes ` + "`--by advertiser_id`" + `, every ` + "`--interval`" + ` and ` + "`--time-zone`" + `. A column ` + "`zone`" + ` is not shown: it says in whose zone a row's times are written.
+
+` + "```sql" + `
+-- @report earned
+-- @doc Attributed conversions and what they earned.
+-- @interval hour day month
+-- @dimension advertiser_id advertiser_name: the advertiser
+-- @column conversions BIGINT: attributed conversions
+-- @column booked_revenue DECIMAL(38,6): what they earned
+-- @column currency: its currency
+-- @filter advertiser_id pixel_id
+SELECT
+    CASE WHEN is_by('hour') THEN s.zone ELSE 0 END AS zone,
+    CASE WHEN is_by('hour') THEN hour_of(d.conversion_time, s.offset_seconds, s.began) END AS hour,
+    CASE WHEN is_by('day') THEN day_of(d.conversion_time, s.offset_seconds) END AS day,
+    CASE WHEN is_by('month') THEN month_of(d.conversion_time, s.offset_seconds) END AS month,
+    CASE WHEN is_by('advertiser_id') THEN d.advertiser_id END AS advertiser_id,
+    CASE WHEN is_by('advertiser_id') THEN a.name END AS advertiser_name,
+    count(*) AS conversions,
+    sum(d.booked_revenue) AS booked_revenue,
+    d.currency
+FROM attributions AS d
+LEFT JOIN advertisers AS a ON a.id = d.advertiser_id
+LEFT JOIN report_zones AS z ON z.advertiser_id = d.advertiser_id
+JOIN report_spans AS s
+    ON s.zone = coalesce(z.zone, 0) AND d.conversion_time >= s.first AND d.conversion_time < s.until
+WHERE d.outcome = 'attributed'
+    AND near_range(d.conversion_time, d.date)
+    AND passes('advertiser_id', d.advertiser_id)
+    AND passes('pixel_id', d.pixel_id)
+GROUP BY ALL
+ORDER BY ALL
+` + "```" + `
 
 **What is refused.** The database is locked before your statement reaches it: it reads the lake's data folders and the catalog, and nothing else on the machine or
 beyond. It must be one SELECT, judged by DuckDB's parser; functions that run other SQL, read the environment or write are refused. ` + "`" + `limits` + "`" + ` of the
@@ -297,5 +341,61 @@ func TestFeedHasTheColumnsOfAttributions(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+// The reports that the page shows run as they stand; and the one that groups
+// says of conversions what advertiser_analytics says, in any zone.
+func TestReportsOfTheDocs(t *testing.T) {
+	files := map[string]string{}
+	for _, block := range strings.Split(docsHead, "```sql\n")[1:] {
+		sql, _, _ := strings.Cut(block, "```")
+		files[fmt.Sprintf("%d.sql", len(files))] = sql
+	}
+	l := filled(t)
+	r := loaded(t, folder(t, files))
+	if len(files) != 2 || len(r.Mistakes) > 0 {
+		t.Fatalf("%d reports, %v", len(files), r.Mistakes)
+	}
+	if out, err := told(t, r, l, "orders_by_hour", Params{}); err != nil || strings.Count(out, "\n") < 2 {
+		t.Errorf("orders_by_hour: %s%v", out, err)
+	}
+	for _, p := range []Params{
+		{},
+		{By: []string{"advertiser_id"}, Interval: "daily", TimeZone: "advertiser"},
+		{By: []string{"advertiser_id"}, Interval: "hourly", TimeZone: "Asia/Kolkata"},
+		{By: []string{"advertiser_id"}, Interval: "monthly", Filters: []string{"pixel_id=9012"}},
+	} {
+		got, err := told(t, r, l, "earned", p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Filters = append(p.Filters, "currency=USD")
+		p.Columns = []string{"total_convs", "booked_revenue", "currency"}
+		for _, c := range []string{"hourly hour", "daily day", "monthly month"} {
+			if interval, column, _ := strings.Cut(c, " "); interval == p.Interval {
+				p.Columns = slices.Insert(p.Columns, 0, column)
+			}
+		}
+		if len(p.By) > 0 {
+			p.Columns = slices.Insert(p.Columns, len(p.Columns)-3, "advertiser_id", "advertiser_name")
+		}
+		want, err := told(t, r, l, "advertiser_analytics", p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := func(s string) []string {
+			var out []string
+			for line := range strings.Lines(s) {
+				if strings.Contains(line, ",USD") && !strings.Contains(line, ",0,0.000000,USD") {
+					out = append(out, line)
+				}
+			}
+			slices.Sort(out)
+			return out
+		}
+		if g, w := rows(got), rows(want); len(g) == 0 || !slices.Equal(g, w) {
+			t.Errorf("%+v:\n%s\nadvertiser_analytics:\n%s", p, strings.Join(g, ""), strings.Join(w, ""))
+		}
 	}
 }

@@ -1,7 +1,12 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 
 	"pixledger/attribute"
 	"pixledger/schemas"
@@ -55,9 +60,58 @@ func catalogInLake(root string) *schemas.Catalog {
 	if digest == "" {
 		return nil
 	}
-	cat, _, err := schemas.LoadCatalog(l.CatalogFile(digest))
+	cat, err := keptCatalog(l, digest)
 	if err != nil {
 		return nil
 	}
 	return cat
+}
+
+// keptCatalog reads a catalog that is kept in the lake under its digest: those
+// bytes, or an error.
+func keptCatalog(l *lake.Lake, digest string) (*schemas.Catalog, error) {
+	if err := keptAsItWas(l, digest); err != nil {
+		return nil, err
+	}
+	cat, _, err := schemas.LoadCatalog(l.CatalogFile(digest))
+	return cat, err
+}
+
+// keptAsItWas says what is wrong with a catalog that is kept; nil where its
+// bytes are those that its name says.
+func keptAsItWas(l *lake.Lake, digest string) error {
+	wrong := ""
+	b, err := l.Disk().ReadFile(l.CatalogFile(digest))
+	switch sum := sha256.Sum256(b); {
+	case errors.Is(err, fs.ErrNotExist):
+		wrong = "is gone"
+	case err != nil:
+		return err
+	case hex.EncodeToString(sum[:]) != digest:
+		wrong = fmt.Sprintf("has been changed: its SHA-256 is %x, not its name", sum)
+	default:
+		return nil
+	}
+	return fmt.Errorf("_state/catalogs/%s.yaml %s; put it back from a backup", digest, wrong)
+}
+
+// verifyCatalogs says which of the catalogs that closes have used are not kept
+// as they were: exports take names from them, and auditors the rates.
+func verifyCatalogs(l *lake.Lake, state *lake.State, say io.Writer) (differences int, err error) {
+	days, err := exportDays(l, state)
+	if err != nil {
+		return 0, err
+	}
+	looked := map[string]bool{}
+	for _, d := range days {
+		if looked[d.Catalog] {
+			continue
+		}
+		looked[d.Catalog] = true
+		if err := keptAsItWas(l, d.Catalog); err != nil {
+			differences++
+			fmt.Fprintf(say, "the catalog that the close of %s used: %v\n", d.Day, err)
+		}
+	}
+	return differences, nil
 }

@@ -55,6 +55,9 @@ carry user ids. A problem makes the exit code 1; warnings leave it 0.`,
 		Example: "  pixledger doctor\n  pixledger doctor --json\n  pixledger doctor --format csv",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := jsonOrFormat("doctor", asJSON, format); err != nil {
+				return err
+			}
 			f, err := a.outputFormat(format, out)
 			if err != nil {
 				return err

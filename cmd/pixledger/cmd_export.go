@@ -184,7 +184,7 @@ func (a *app) deliverExports(c *cobra.Command, l *lake.Lake, targets []deliver.T
 	return err
 }
 
-// daysText names days: "2026-11-12", "3 days, 2026-11-10 to 2026-11-12".
+// spanText names days: "2026-11-12", "3 days, 2026-11-10 to 2026-11-12".
 func spanText(days []schemas.Day) string {
 	if len(days) == 1 {
 		return string(days[0])
@@ -195,12 +195,12 @@ func spanText(days []schemas.Day) string {
 var exportColumns = []string{"sequence", "date", "from", "to", "entries", "totals", "files", "manifest_sha256", "destination", "delivered_at"}
 
 // listExports prints a row for each exported day and destination.
-func (a *app) listExports(l *lake.Lake, f report.Format, since schemas.Day, targets []deliver.Target) error {
+func (a *app) listExports(l *lake.Lake, f report.Format, until schemas.Day, targets []deliver.Target) error {
 	names := []string{}
 	for _, t := range targets {
 		names = append(names, t.String())
 	}
-	list, err := export.List(l, since, names)
+	list, err := export.List(l, until, names)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,9 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 			"  pixledger report --list\n  pixledger report advertiser_analytics --describe",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := printsAlone(c, args); err != nil {
+				return err
+			}
 			if list {
 				return a.listReports(c.Context())
 			}
@@ -61,6 +64,11 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 			}
 			if p.Values, err = ownParams(c.Flags(), own); err != nil {
 				return err
+			}
+			// Dates are of the configuration's zone; what is wrong with that file is
+			// told once the command line is right.
+			if cfg, err := a.config(); err == nil {
+				p.Zone = cfg.TimeZone
 			}
 			if err := reports.Check(name, p); err != nil {
 				return asUsage(err)
@@ -106,6 +114,26 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 	fl.BoolVar(&list, "list", false, "list the reports")
 	fl.BoolVar(&describe, "describe", false, "describe the report's columns, dimensions and filters")
 	return c
+}
+
+// printsAlone refuses what --list and --describe would ignore: both print a text
+// for people, whatever else is asked for.
+func printsAlone(c *cobra.Command, args []string) (err error) {
+	for _, alone := range []string{"list", "describe"} {
+		if !c.Flags().Changed(alone) {
+			continue
+		}
+		if alone == "list" && len(args) > 0 {
+			return usagef("report: --list and the report %q are given; allowed: one of them", args[0])
+		}
+		c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Changed && f.Name != alone && err == nil {
+				err = usagef("report: --%s and --%s are given; allowed: --%s without it", alone, f.Name, alone)
+			}
+		})
+		return err
+	}
+	return nil
 }
 
 // ownFlags are parameters of single reports that have a flag of their own.
@@ -165,6 +193,14 @@ func (a *app) outputFormat(format, out string) (report.Format, error) {
 		return report.Table, nil
 	}
 	return report.CSV, nil
+}
+
+// jsonOrFormat refuses two answers to how a command is to say what it says.
+func jsonOrFormat(command string, asJSON bool, format string) error {
+	if asJSON && format != "" {
+		return usagef("%s: --json and --format are given; allowed: one of them", command)
+	}
+	return nil
 }
 
 // asUsage makes what a report refuses as asked for a mistake of usage.

@@ -116,6 +116,9 @@ scripts; the other formats have a row for each figure.`,
 		Example: "  pixledger status\n  pixledger status --json | jq .sources\n  pixledger status --format csv",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if err := jsonOrFormat("status", asJSON, format); err != nil {
+				return err
+			}
 			f, err := a.outputFormat(format, out)
 			if err != nil {
 				return err

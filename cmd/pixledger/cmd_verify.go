@@ -29,7 +29,8 @@ counted; each row is of a line that its commit read, and no two of the same; and
 the attributions are what a fresh attribution gives. The ledger is held against
 the notes of its closes, against itself (ids, reversals) and against the
 attributions. What the next attribution would do and the next close would book is
-pending, what is older than adjust_days is beyond_window; neither is an error. The exports are walked along the chain of
+pending, what is older than adjust_days is beyond_window; neither is an error. The
+catalogs that closes have used are kept as they were. The exports are walked along the chain of
 their manifests, and held against the ledger and the records of their delivery. A
 difference makes the exit code 1.
 
@@ -111,6 +112,11 @@ asked for; what verify has to say goes to stderr then.`,
 				}
 				differences += books.differences
 			}
+			catalogs, err := verifyCatalogs(l, state, say)
+			if err := unless("the catalogs of the closes", err); err != nil {
+				return err
+			}
+			differences += catalogs
 			exported, err := a.verifyExports(c.Context(), l, state, say)
 			if err := unless("the exports", err); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -72,8 +73,14 @@ changes nothing.`,
 			v, err := ledger.Void(c.Context(), o)
 			var unknown *ledger.UnknownError
 			if errors.As(err, &unknown) && len(o.Orders) > 0 {
-				if o.Orders = withoutApostrophes(orderIDs, unknown.IDs); o.Orders != nil {
+				before := withoutApostrophes(o.Orders, unknown.IDs)
+				if len(before) > 0 {
 					v, err = ledger.Void(c.Context(), o)
+				}
+				if errors.As(err, &unknown) {
+					for i, id := range unknown.IDs { // as they stand in the list
+						unknown.IDs[i] = cmp.Or(before[id], id)
+					}
 				}
 			}
 			if err != nil {
@@ -114,23 +121,21 @@ func idFlag(command, flag, text string) (int64, error) {
 	return id, nil
 }
 
-// withoutApostrophes gives orders as they were before a report guarded them
-// against spreadsheets, where no conversion has them as they stand; none where
-// that leaves an order unknown.
-func withoutApostrophes(orders, unknown []string) []string {
+// withoutApostrophes makes orders that no conversion has as they stand what they
+// were before a report guarded them against spreadsheets. It gives how those
+// stood that it has changed.
+func withoutApostrophes(orders, unknown []string) map[string]string {
 	slices.Sort(unknown)
-	out := slices.Clone(orders)
-	for i, o := range out {
+	stood := map[string]string{}
+	for i, o := range orders {
 		if _, is := slices.BinarySearch(unknown, o); !is {
 			continue
 		}
-		before, guarded := report.Unguarded(o)
-		if !guarded {
-			return nil
+		if before, guarded := report.Unguarded(o); guarded {
+			orders[i], stood[before] = before, o
 		}
-		out[i] = before
 	}
-	return out
+	return stood
 }
 
 func (a *app) creditCommand() *cobra.Command {

@@ -176,13 +176,14 @@ func parseConfig(path string, content []byte, env func(string) (string, bool)) (
 // of a file with mistakes, so that all of them are found in one go.
 type configReader struct {
 	dir  string // of the file
+	lake string
 	zone *time.Location
 }
 
 func (r *configReader) read(root yamlfile.Value) *Config {
-	r.zone = zoneOf(root.Get("time_zone"))
+	r.zone, r.lake = zoneOf(root.Get("time_zone")), r.path(root.Get("lake"), "")
 	cfg := &Config{
-		Lake:       r.path(root.Get("lake"), ""),
+		Lake:       r.lake,
 		Catalog:    r.path(root.Get("catalog"), ""),
 		TimeZone:   r.zone,
 		Sources:    r.sources(root.Get("sources")),
@@ -417,6 +418,8 @@ func (r *configReader) destination(v yamlfile.Value) deliver.Target {
 	var mistake *deliver.SpecError
 	if errors.As(err, &mistake) {
 		v.Refuse(mistake.What, mistake.Allowed)
+	} else if amongData(t, r.lake) {
+		v.Refuse(amongDataWhat, amongDataAllowed)
 	}
 	return t
 }

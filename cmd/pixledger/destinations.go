@@ -5,10 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"pixledger/report/deliver"
 	"pixledger/report/export"
+	"pixledger/schemas"
 )
 
 // exportTargets are the destinations that a command line names, else those of
@@ -39,9 +41,24 @@ func exportTargets(cfg *Config, to []string) ([]deliver.Target, error) {
 		if err != nil {
 			return nil, err
 		}
+		if amongData(t, cfg.Lake) {
+			return nil, usagef("--to: %s; allowed: %s", amongDataWhat, amongDataAllowed)
+		}
 		add(t)
 	}
 	return out, nil
+}
+
+const (
+	amongDataWhat    = "the destination lies among the lake's data, whose readers would take its files for theirs"
+	amongDataAllowed = "a folder of its own"
+)
+
+// amongData says whether files brought there would stand where the lake's own
+// do: an export in Parquet would be read as entries of the ledger.
+func amongData(t deliver.Target, lakeRoot string) bool {
+	within := func(folder string) bool { return lakeRoot != "" && t.Within(filepath.Join(lakeRoot, folder)) }
+	return within("_state") || slices.ContainsFunc(schemas.Datasets, func(d schemas.Dataset) bool { return within(d.Name) })
 }
 
 // destinations are targets as exports are brought to them. Each is opened when

@@ -46,9 +46,9 @@ func ledgerZone(state *lake.State) (*time.Location, error) {
 // openUnder opens the lake under a catalog that is kept in it.
 func (a *app) openUnder(cfg *Config, l *lake.Lake) func(context.Context, string) (*lakedb.DB, *schemas.Catalog, error) {
 	return func(ctx context.Context, digest string) (*lakedb.DB, *schemas.Catalog, error) {
-		cat, _, err := schemas.LoadCatalog(l.CatalogFile(digest))
+		cat, err := keptCatalog(l, digest)
 		if err != nil {
-			return nil, nil, fmt.Errorf("the catalog %.12s that its close used: %w", digest, err)
+			return nil, nil, fmt.Errorf("the catalog that its close used: %w", err)
 		}
 		db, err := a.openDB(ctx, &setup{cfg: cfg, catalog: cat}, l)
 		return db, cat, err

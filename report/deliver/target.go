@@ -59,6 +59,16 @@ type Target struct {
 	query  string // the parameters, encoded in order; paths are absolute
 }
 
+// Within says whether the target is a folder of this machine in another one, or
+// that itself.
+func (t Target) Within(folder string) bool {
+	if t.kind != kindFile {
+		return false
+	}
+	rel, err := filepath.Rel(folder, t.folder)
+	return err == nil && filepath.IsLocal(rel)
+}
+
 // SpecError is a mistake in how a destination is named. It never shows a
 // value, which may come from the environment and be a secret.
 type SpecError struct {

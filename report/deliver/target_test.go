@@ -199,3 +199,24 @@ func TestRedact(t *testing.T) {
 		}
 	}
 }
+
+func TestWithin(t *testing.T) {
+	for spec, want := range map[string]bool{
+		"file:/srv/lake/ledger":              true,
+		"file:/srv/lake/ledger/a":            true,
+		"file:a/../ledger/../ledger":         true,
+		"file:/srv/lake":                     false,
+		"file:/srv/lake/ledger-of-others":    false,
+		"file:../outbox":                     false,
+		"s3://srv/lake/ledger":               false,
+		"sftp://u@h.example/srv/lake/ledger": false,
+	} {
+		target, err := Parse(spec, "/srv/lake")
+		if err != nil {
+			t.Fatalf("%s: %v", spec, err)
+		}
+		if got := target.Within("/srv/lake/ledger"); got != want {
+			t.Errorf("%s is within: %v", spec, got)
+		}
+	}
+}

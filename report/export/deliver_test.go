@@ -118,7 +118,7 @@ func TestEveryDestinationGetsEverything(t *testing.T) {
 		t.Errorf("delivered: first %v, second %v, third %v", first.order, second.order, third.order)
 	}
 	list, err := List(w.lake, "2026-11-11", []string{"second", "nobody"})
-	if err != nil || len(list) != 2 || list[1].Deliveries[0] == nil || list[1].Deliveries[1] != nil || list[1].Deliveries[0].Manifest != list[1].SHA256 {
+	if err != nil || len(list) != 2 || list[1].Manifest.Date != "2026-11-11" || list[1].Deliveries[0] == nil || list[1].Deliveries[1] != nil || list[1].Deliveries[0].Manifest != list[1].SHA256 {
 		t.Errorf("the list is %+v, %v", list, err)
 	}
 	if s, err = Stand(w.lake, []string{"second"}); err != nil || s.Destinations[0].Failure != nil || s.Destinations[0].Waiting != 0 {

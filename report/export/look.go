@@ -16,16 +16,16 @@ type Listed struct {
 	Deliveries []*Delivery
 }
 
-// List lists the exports from a day on, in order: all, where it is empty.
-func List(l *lake.Lake, since schemas.Day, destinations []string) ([]Listed, error) {
+// List lists the exports up to a day, in order: all, where it is empty.
+func List(l *lake.Lake, until schemas.Day, destinations []string) ([]Listed, error) {
 	days, err := written(l)
 	if err != nil {
 		return nil, err
 	}
 	var out []Listed
 	for _, d := range days {
-		if d < since {
-			continue
+		if until != "" && d > until {
+			break
 		}
 		m, hash, err := readManifest(l, d)
 		if err != nil {

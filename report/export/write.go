@@ -176,7 +176,7 @@ func (w *writing) part(ctx context.Context, folder, name, stem string, d Day) ([
 			}
 			outs = append(outs, out)
 		}
-		return report.Tee(outs...), nil
+		return inUTC{report.Tee(outs...)}, nil
 	}
 	p := report.Params{From: string(d.Day), To: string(d.Day.Plus(1)), Zone: w.Zone, Now: d.Until}
 	if err := report.BuiltIn().RunTo(ctx, w.db, name, p, open); err != nil {
@@ -191,6 +191,13 @@ func (w *writing) part(ctx context.Context, folder, name, stem string, d Day) ([
 	}
 	return out, t, nil
 }
+
+// inUTC writes times in UTC, whatever the zone of the business days: whoever
+// reads a file knows the zone by the file alone.
+type inUTC struct{ report.Writer }
+
+// Row writes a row.
+func (w inUTC) Row(values []any, _ *time.Location) error { return w.Writer.Row(values, time.UTC) }
 
 // facts are what the manifest says of the day, for the readers of a workbook or
 // a page: all but the files' checksums, which no file can hold of itself.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/xuri/excelize/v2"
 
@@ -160,6 +161,23 @@ func TestSameBytesInEveryFormat(t *testing.T) {
 		if a[name] != b[name] {
 			t.Errorf("%s differs from run to run", name)
 		}
+	}
+}
+
+// Times are in UTC, whatever the zone of the business days.
+func TestTimesAreInUTC(t *testing.T) {
+	w := newWorld(t)
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := w.options()
+	o.Zone = berlin
+	if err := Write(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.files()["2026-11-12/entries_2026-11-12.csv"]; got != wantEntries12 {
+		t.Errorf("the entries are\n%s\nwant\n%s", got, wantEntries12)
 	}
 }
 

@@ -223,6 +223,12 @@ func (pl *plan) rangeIn(zone *time.Location) (Range, error) {
 		zone = pl.configured()
 		return Range{schemas.Day(first).Begin(zone), schemas.Day(until).Begin(zone)}, nil
 	}
+	return pl.bounded(zone)
+}
+
+// bounded is the range that was asked for in a zone, from the beginning at the
+// earliest to the latest there is.
+func (pl *plan) bounded(zone *time.Location) (Range, error) {
 	r, err := pl.params.resolve(zone)
 	if err != nil {
 		return r, err
@@ -239,15 +245,9 @@ func (pl *plan) rangeIn(zone *time.Location) (Range, error) {
 // days are the calendar days whose midnight in the report's zone is in its
 // range, half-open, as dates.
 func (pl *plan) days() (first, until string, err error) {
-	r, err := pl.params.resolve(pl.zone)
+	r, err := pl.bounded(pl.zone)
 	if err != nil {
 		return "", "", err
-	}
-	if r.From.Before(beginning) {
-		r.From = beginning
-	}
-	if r.Until.After(latest) {
-		r.Until = latest
 	}
 	first, until = pl.firstMidnight(r.From), pl.firstMidnight(r.Until)
 	if lifetime := pl.params.Range == "" || pl.params.Range == "lifetime"; pl.def.UTC && lifetime {

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"pixledger/schemas"
 	"pixledger/schemas/disk"
@@ -109,14 +110,10 @@ func (c *checking) facts(d Day, m *Manifest) {
 		c.wrong(d.Day, "its totals are %v, the ledger's %v", m.Totals, d.Amounts)
 	}
 	for _, f := range m.Files {
-		if isEntries(f.Name) && f.Rows != d.Entries {
+		if strings.HasPrefix(f.Name, "entries_") && f.Rows != d.Entries {
 			c.wrong(d.Day, "%s has %d rows, the ledger %d entries", f.Name, f.Rows, d.Entries)
 		}
 	}
-}
-
-func isEntries(name string) bool {
-	return len(name) > len("entries_") && name[:len("entries_")] == "entries_"
 }
 
 // files checks that a day's folder holds what its manifest names.

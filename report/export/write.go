@@ -2,13 +2,13 @@ package export
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"maps"
 	"math/big"
 	"path/filepath"
@@ -91,7 +91,7 @@ func (w *writing) day(ctx context.Context, d Day) error {
 		if err != nil {
 			return err
 		}
-		if sums != nil && !sums.same(t) {
+		if sums != nil && !maps.Equal(sums.totals(), t.totals()) {
 			return fmt.Errorf("its revenue adds up to %v, its entries to %v", sums.totals(), t.totals())
 		}
 		m.Files, sums = append(m.Files, files...), t
@@ -107,10 +107,7 @@ func (w *writing) day(ctx context.Context, d Day) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(dk, filepath.Join(folder, manifestName(d.Day)), func(out io.Writer) error {
-		_, err := out.Write(b)
-		return err
-	}); err != nil {
+	if err := writeFile(dk, filepath.Join(folder, manifestName(d.Day)), b); err != nil {
 		return err
 	}
 	if err := dk.SyncDir(folder); err != nil {
@@ -135,20 +132,13 @@ func agree(d Day, t *tally) error {
 	got := t.totals()
 	for currency, amount := range d.Amounts {
 		if got[currency] != amount {
-			return fmt.Errorf("its entries add up to %s %s, its close noted %s: the ledger is damaged, see `pixledger verify`", orNothing(got[currency]), currency, amount)
+			return fmt.Errorf("its entries add up to %s %s, its close noted %s: the ledger is damaged, see `pixledger verify`", cmp.Or(got[currency], "nothing in"), currency, amount)
 		}
 	}
 	if t.rows != d.Entries || len(got) != len(d.Amounts) {
 		return fmt.Errorf("the ledger has %d entries of it, its close noted %d: the ledger is damaged, see `pixledger verify`", t.rows, d.Entries)
 	}
 	return nil
-}
-
-func orNothing(amount string) string {
-	if amount == "" {
-		return "nothing in"
-	}
-	return amount
 }
 
 // part writes one report of a day in every format, from one reading.
@@ -281,12 +271,12 @@ func (f *outFile) abandon() error {
 	return f.file.Close()
 }
 
-func writeFile(dk *disk.Disk, path string, write func(io.Writer) error) error {
+func writeFile(dk *disk.Disk, path string, content []byte) error {
 	f, err := createFile(dk, path)
 	if err != nil {
 		return err
 	}
-	if err := write(f); err != nil {
+	if _, err := f.Write(content); err != nil {
 		return errors.Join(err, f.abandon())
 	}
 	return errors.Join(f.finish(), f.abandon())
@@ -343,18 +333,4 @@ func (t *tally) totals() map[string]string {
 		out[currency] = fmt.Sprintf("%s%s.%06d", sign, whole, part)
 	}
 	return out
-}
-
-// same tells whether another reading added up to the same.
-func (t *tally) same(o *tally) bool {
-	a, b := t.totals(), o.totals()
-	if len(a) != len(b) {
-		return false
-	}
-	for currency, amount := range a {
-		if b[currency] != amount {
-			return false
-		}
-	}
-	return true
 }

@@ -113,6 +113,7 @@ type yearEdge struct {
 	daily   int       // lines a day
 	written time.Time // up to here
 	coming  []sold    // of lines that no ingest has read yet
+	sent    []sold    // of files that stand where the source finds them
 	events  int       // in the log since it was rotated
 	silent  string    // a UTC date of which the lines go astray
 	astray  bytes.Buffer

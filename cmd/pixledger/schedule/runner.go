@@ -1,0 +1,256 @@
+package schedule
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"pixledger/schemas/lake"
+)
+
+// Job is something that is done at the times of a spec.
+type Job struct {
+	Name string
+	When *Spec
+	// After names jobs whose results it works on. A run waits for those of them
+	// that are due by then, and for those under way. It is done again when one of
+	// them succeeds at last, for a scheduled time that the run should have seen.
+	After []string
+	// Group is what it shares with other jobs, such as a lock of the lake: one of a
+	// group runs at a time. Empty: nothing.
+	Group string
+	// Timeout is how long a run may take; then its context ends. 0: for ever.
+	Timeout time.Duration
+	// Retries are how long after a failed run it is tried again, for the same
+	// scheduled time, until the next one comes.
+	Retries []time.Duration
+	Run     func(context.Context) error
+}
+
+// Runner runs jobs when they are due. A job never overlaps with itself; what
+// goes wrong in a run, a panic too, ends that run alone.
+type Runner struct {
+	Lake *lake.Lake
+	Now  func() time.Time
+	Log  *slog.Logger
+	// Jobs are in the order in which those that are due at one time begin.
+	Jobs []Job
+	// Ended is told of every run's end. Nil: nobody.
+	Ended func(job string, r Run)
+	// Tick bounds a wait, so that a clock that was set, or a machine that slept, is
+	// noticed within it. 0: a minute.
+	Tick time.Duration
+}
+
+// clockError is how far ahead of the clock a history may be. One that is
+// further is of a clock that was wrong, and would keep a job from running for
+// as long.
+const clockError = 24 * time.Hour
+
+// jobState is a job with what became of it.
+type jobState struct {
+	Job
+	history History
+	next    time.Time // the first time after the history's; zero: never
+	running bool
+}
+
+// done takes over that nothing is missed up to a time.
+func (s *jobState) done(at time.Time) {
+	s.history.Done = at
+	s.next = s.When.Next(at)
+}
+
+// outcome is the end of a run.
+type outcome struct {
+	of  *jobState
+	run Run
+	cut bool // the daemon ended, not the run
+}
+
+// Run runs until the context ends, and waits for the runs under way. A job that
+// nobody knew of before has missed nothing; of one that was missed while no
+// daemon ran, one run is made up at once.
+func (r *Runner) Run(ctx context.Context) error {
+	var states []*jobState
+	for _, j := range r.Jobs {
+		s := &jobState{Job: j}
+		var err error
+		if s.history, err = ReadHistory(r.Lake, j.Name); err != nil {
+			r.Log.Error("a job's history is lost; it begins anew", "job", j.Name, "error", err)
+		}
+		if s.history.Done.IsZero() {
+			s.history.Done = r.Now().UTC()
+			if err := s.history.write(r.Lake, j.Name); err != nil {
+				return fmt.Errorf("history of the job %s: %w", j.Name, err)
+			}
+		}
+		s.done(s.history.Done)
+		states = append(states, s)
+	}
+	ends := make(chan outcome)
+	under := 0 // way
+	for ctx.Err() == nil {
+		for _, d := range r.startable(states) {
+			d.of.running = true
+			under++
+			go func() { ends <- r.once(ctx, d) }()
+		}
+		select {
+		case <-ctx.Done():
+		case o := <-ends:
+			under--
+			r.ended(o)
+		case <-time.After(r.wait(states)):
+		}
+	}
+	for ; under > 0; under-- {
+		r.ended(<-ends)
+	}
+	return nil
+}
+
+// due is a job with the time that it is due at.
+type due struct {
+	of *jobState
+	at time.Time
+}
+
+// startable are the jobs that can begin now: due, not under way, after those
+// that they follow, and one of a group.
+func (r *Runner) startable(states []*jobState) []due {
+	now := r.Now()
+	var all []due // in the order in which they begin
+	for _, s := range states {
+		if s.history.Done.After(now.Add(clockError)) {
+			r.Log.Warn("a job's last run is in the future; the clock was wrong then, or is now", "job", s.Name, "last", s.history.Done)
+			s.done(now.UTC())
+		}
+		if !s.next.IsZero() && !s.next.After(now) {
+			at, _ := s.When.LastDue(s.history.Done, now)
+			all = append(all, due{s, at})
+		} else if last, ok := s.history.Last(); ok && (s.again(last, now) || follows(s, last, states)) {
+			all = append(all, due{s, last.Due})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b due) int { return a.at.Compare(b.at) })
+
+	taken := map[string]bool{}
+	for _, s := range states {
+		if s.running && s.Group != "" {
+			taken[s.Group] = true
+		}
+	}
+	var out []due
+	for _, d := range all {
+		if d.of.running || r.waits(d, states, all) || taken[d.of.Group] {
+			continue
+		}
+		if d.of.Group != "" {
+			taken[d.of.Group] = true
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// again tells whether a job whose last run failed is to be tried once more.
+func (s *jobState) again(last Run, now time.Time) bool {
+	if last.Error == "" {
+		return false
+	}
+	tried := 0
+	for _, r := range s.history.Runs {
+		if r.Due.Equal(last.Due) {
+			tried++
+		}
+	}
+	return tried <= len(s.Retries) && !now.Before(last.Ended.Add(s.Retries[tried-1]))
+}
+
+// follows tells whether one of those that a job follows has succeeded, for a
+// time that is no later, after the job's last run began.
+func follows(s *jobState, last Run, states []*jobState) bool {
+	return slices.ContainsFunc(states, func(before *jobState) bool {
+		r, ok := before.history.Last()
+		return ok && slices.Contains(s.After, before.Name) && r.Error == "" && !r.Due.After(last.Due) && r.Ended.After(last.Started)
+	})
+}
+
+// waits tells whether one of those that a job follows is under way, or has not
+// been done for a time that is no later.
+func (r *Runner) waits(d due, states []*jobState, all []due) bool {
+	for _, name := range d.of.After {
+		if slices.ContainsFunc(states, func(s *jobState) bool { return s.Name == name && s.running }) ||
+			slices.ContainsFunc(all, func(x due) bool { return x.of.Name == name && !x.of.next.After(d.at) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// wait is how long there is nothing to do, unless a run ends.
+func (r *Runner) wait(states []*jobState) time.Duration {
+	now := r.Now()
+	wait := cmp.Or(r.Tick, time.Minute)
+	for _, s := range states {
+		if s.next.After(now) {
+			wait = min(wait, s.next.Sub(now))
+		}
+	}
+	return wait
+}
+
+// once runs a job.
+func (r *Runner) once(ctx context.Context, d due) outcome {
+	run := Run{Due: d.at.UTC(), Started: r.Now().UTC()}
+	limited, cancel := ctx, context.CancelFunc(func() {})
+	if d.of.Timeout > 0 {
+		limited, cancel = context.WithTimeout(ctx, d.of.Timeout)
+	}
+	err := func() (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				r.Log.Error("a job panicked", "job", d.of.Name, "panic", p, "stack", string(debug.Stack()))
+				err = fmt.Errorf("it panicked: %v", p)
+			}
+		}()
+		return d.of.Run(limited)
+	}()
+	if err != nil && ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("it took longer than %v and was ended: %w", d.of.Timeout, err)
+	}
+	cancel()
+	run.Ended = r.Now().UTC()
+	if err != nil {
+		run.Error = err.Error()
+	}
+	return outcome{of: d.of, run: run, cut: err != nil && ctx.Err() != nil}
+}
+
+// ended takes a run into the job's history.
+func (r *Runner) ended(o outcome) {
+	o.of.running = false
+	if o.cut {
+		return // it is due again at the next start
+	}
+	seconds := o.run.Ended.Sub(o.run.Started).Seconds()
+	if o.run.Error != "" {
+		r.Log.Error("job failed", "job", o.of.Name, "due", o.run.Due, "seconds", seconds, "error", o.run.Error)
+	} else {
+		r.Log.Info("job done", "job", o.of.Name, "due", o.run.Due, "seconds", seconds)
+	}
+	o.of.history = o.of.history.with(o.run)
+	o.of.done(o.run.Due)
+	if err := o.of.history.write(r.Lake, o.of.Name); err != nil {
+		r.Log.Error("a job's history is not written", "job", o.of.Name, "error", err)
+	}
+	if r.Ended != nil {
+		r.Ended(o.of.Name, o.run)
+	}
+}

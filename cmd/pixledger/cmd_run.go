@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"pixledger/cmd/pixledger/schedule"
 	"pixledger/ingest"
 	"pixledger/schemas/lake"
 )
@@ -99,9 +100,8 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ingest.Follow(ctx, opts) })
 	group.Go(func() error {
-		s := &scheduler{lake: d.lake, now: d.app.now, log: d.log, jobs: jobs, ended: d.metrics.jobEnded}
-		s.run(ctx)
-		return nil
+		r := &schedule.Runner{Lake: d.lake, Now: d.app.now, Log: d.log, Jobs: jobs, Ended: d.metrics.jobEnded}
+		return r.Run(ctx)
 	})
 	group.Go(func() error { d.catalog.watch(ctx); return nil })
 	group.Go(func() error {
@@ -137,25 +137,6 @@ func (d *daemon) ignoreHangup() func() {
 		}
 	}()
 	return func() { signal.Stop(hangups); close(hangups) }
-}
-
-// jobs are what the schedule runs: each a command of this program in a process
-// of its own, so that its memory goes back when it ends and its failure is its own.
-func (d *daemon) jobs() ([]job, error) {
-	var jobs []job
-	for _, j := range scheduled(d.cfg) {
-		when, err := ParseSchedule(j.spec, d.cfg.TimeZone)
-		if err != nil {
-			return nil, fmt.Errorf("schedule.%s: %w", j.name, err)
-		}
-		jobs = append(jobs, job{name: j.name, when: when, run: func(ctx context.Context) error {
-			if !j.byCatalog {
-				return d.command(ctx, j.name)
-			}
-			return d.command(ctx, j.name, "--catalog", d.lake.CatalogFile(d.catalog.digest()))
-		}})
-	}
-	return jobs, nil
 }
 
 // command runs a command of this program on the daemon's configuration and clock.

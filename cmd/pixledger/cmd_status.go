@@ -82,15 +82,6 @@ func (a *acceptanceStatus) text() string {
 	return fmt.Sprintf("by %s at %s", a.By, stamp(&a.At))
 }
 
-type jobStatus struct {
-	Name     string     `json:"name"`
-	Schedule string     `json:"schedule"`
-	LastDue  *time.Time `json:"last_due"`
-	LastRun  *time.Time `json:"last_run"`
-	Error    string     `json:"error,omitempty"`
-	Next     *time.Time `json:"next"`
-}
-
 type datasetSize struct {
 	Name  string `json:"name"`
 	Files int    `json:"files"`
@@ -365,43 +356,6 @@ func (s *sourceStatus) fill(e *edgeAccount) {
 	if !e.Last.IsZero() {
 		s.LastCommit = &e.Last
 	}
-}
-
-// scheduled lists the jobs that the daemon runs, with their cron specs.
-func scheduled(cfg *Config) []scheduledJob {
-	jobs := []scheduledJob{{"attribute", cfg.Schedule.Attribute, true}, {"close", cfg.Schedule.Close, true}}
-	if len(cfg.Exports) > 0 {
-		jobs = append(jobs, scheduledJob{"export", cfg.Schedule.Export, false})
-	}
-	return append(jobs, scheduledJob{"warehouse", cfg.Schedule.Warehouse, true})
-}
-
-// scheduledJob is a command that the daemon runs at the times of a cron spec.
-type scheduledJob struct {
-	name, spec string
-	byCatalog  bool // it is run on the catalog in force
-}
-
-func (r *statusReport) jobs(a *app, cfg *Config, l *lake.Lake) error {
-	for _, j := range scheduled(cfg) {
-		when, err := ParseSchedule(j.spec, cfg.TimeZone)
-		if err != nil {
-			return fmt.Errorf("schedule.%s: %w", j.name, err)
-		}
-		s := jobStatus{Name: j.name, Schedule: j.spec}
-		if n := readJobNote(l, j.name); !n.Due.IsZero() {
-			s.LastDue, s.LastRun, s.Error = &n.Due, &n.Ended, n.Error
-			if n.Error != "" {
-				r.warn("job "+j.name+" failed: "+n.Error, "mend the cause and run `pixledger "+j.name+"`; the daemon tries again at the next time")
-			}
-		}
-		if next := when.Next(a.now()); !next.IsZero() {
-			next = next.UTC()
-			s.Next = &next
-		}
-		r.Jobs = append(r.Jobs, s)
-	}
-	return nil
 }
 
 func (r *statusReport) print(w io.Writer) error {

@@ -12,6 +12,7 @@ import (
 	"time"
 	_ "time/tzdata" // zones load on machines that have no zone files
 
+	"pixledger/cmd/pixledger/schedule"
 	"pixledger/report/deliver"
 	"pixledger/schemas"
 	"pixledger/schemas/yamlfile"
@@ -78,9 +79,10 @@ type LimitsConfig struct {
 	MaxLine  int64
 	Temp     string // folder; empty: inside the lake
 	TempSize int64
+	JobTime  time.Duration // of one run of a scheduled job
 }
 
-// ScheduleConfig holds the cron specs of the jobs; ParseSchedule reads them.
+// ScheduleConfig holds the cron specs of the jobs; schedule.Parse reads them.
 type ScheduleConfig struct {
 	Attribute, Close, Export, Compact, Warehouse, Retention string
 }
@@ -209,6 +211,7 @@ func (r *configReader) read(root yamlfile.Value) *Config {
 		MaxLine:  size(limits.Get("max_line"), 1<<20),
 		Temp:     r.path(limits.Get("temp"), ""),
 		TempSize: size(limits.Get("temp_size"), 50_000_000_000),
+		JobTime:  duration(limits.Get("job_time"), 6*time.Hour, time.Second),
 	}
 	cfg.AdjustLimit = percent(root.Get("adjust_limit"))
 	checkRetention(root, cfg)
@@ -327,7 +330,7 @@ func (r *configReader) spec(v yamlfile.Value, omitted string) string {
 	if !given {
 		return omitted
 	}
-	if _, err := ParseSchedule(spec, r.zone); err != nil {
+	if _, err := schedule.Parse(spec, r.zone); err != nil {
 		v.Refuse(v.Written()+" is no schedule: "+err.Error(),
 			`five cron fields such as "15 5 * * *", or @hourly, @daily, @weekly, @monthly, @yearly, @every 15m`)
 	}

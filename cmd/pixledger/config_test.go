@@ -88,7 +88,7 @@ func TestConfigDefaults(t *testing.T) {
 
 		TimeZone:    time.UTC,
 		Commit:      CommitConfig{Interval: 30 * time.Second, Rows: 500000},
-		Limits:      LimitsConfig{Memory: 2_000_000_000, MaxLine: 1 << 20, TempSize: 50_000_000_000},
+		Limits:      LimitsConfig{Memory: 2_000_000_000, MaxLine: 1 << 20, TempSize: 50_000_000_000, JobTime: 6 * time.Hour},
 		Schedule:    ScheduleConfig{"*/15 * * * *", "15 5 * * *", "30 5 * * *", "40 * * * *", "0 6 * * *", "50 3 * * *"},
 		CloseAfter:  4 * time.Hour,
 		AdjustDays:  90,
@@ -159,32 +159,6 @@ func TestConfigThatIsNotThere(t *testing.T) {
 	_, err := LoadConfig(filepath.Join(t.TempDir(), "pixledger.yaml"))
 	if err == nil || !strings.Contains(err.Error(), "pixledger init DIR") {
 		t.Errorf("error %v, want one that says how to write a configuration", err)
-	}
-}
-
-func TestParseSchedule(t *testing.T) {
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := ParseSchedule("15 5 * * *", berlin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	next := s.Next(time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC))
-	if want := time.Date(2026, 7, 1, 3, 15, 0, 0, time.UTC); !next.Equal(want) {
-		t.Errorf("next is %v, want %v: schedules run in the zone given", next, want)
-	}
-	for _, good := range []string{"@daily", "@hourly", "@every 15m", "0 0 29 2 *", "*/5 8-18 * * mon-fri"} {
-		if _, err := ParseSchedule(good, berlin); err != nil {
-			t.Errorf("%q refused: %v", good, err)
-		}
-	}
-	for _, bad := range []string{"", " ", "0 0 31 2 *", "@every 0s", "@every -5m", "@every", "@reboot", "* * * * * *",
-		"TZ=X", "TZ=UTC 0 0 * * *", "CRON_TZ=Europe/Berlin 0 0 * * *", "60 * * * *", ", * * * *", "*/0 * * * *", "a b c d e"} {
-		if _, err := ParseSchedule(bad, berlin); err == nil {
-			t.Errorf("%q accepted", bad)
-		}
 	}
 }
 

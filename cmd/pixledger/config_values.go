@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -9,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/robfig/cron/v3"
 
 	"pixledger/schemas"
 	"pixledger/schemas/yamlfile"
@@ -157,45 +154,4 @@ func loopbackAddress(address string) (bool, error) {
 		return true, nil
 	}
 	return net.ParseIP(host).IsLoopback(), nil
-}
-
-// firings is where ParseSchedule looks for a schedule's next time: early in a
-// leap year, so that a 29th of February is within its five years.
-var firings = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// ParseSchedule reads a cron spec of five fields, or a descriptor such as
-// @daily or @every 15m, as running in zone. It refuses what the parser takes
-// and no schedule is meant by: a zone of its own, a date that never comes, an
-// interval under a second.
-func ParseSchedule(spec string, zone *time.Location) (s cron.Schedule, err error) {
-	defer func() {
-		if r := recover(); r != nil { // the parser panics on some texts, such as TZ=X
-			s, err = nil, errors.New("it is not readable")
-		}
-	}()
-	if strings.Contains(spec, "TZ=") {
-		return nil, errors.New("it names a time zone of its own")
-	}
-	if every, ok := strings.CutPrefix(spec, "@every "); ok {
-		if d, err := time.ParseDuration(every); err != nil || d < time.Second {
-			return nil, errors.New("@every takes a duration of at least 1s")
-		}
-	}
-	s, err = cron.ParseStandard(spec)
-	if err != nil {
-		return nil, err
-	}
-	at, ok := s.(*cron.SpecSchedule)
-	if !ok {
-		return s, nil
-	}
-	if at.Minute == 0 || at.Hour == 0 || at.Dom == 0 || at.Month == 0 || at.Dow == 0 {
-		return nil, errors.New("a field is empty")
-	}
-	at.Location = time.UTC
-	if at.Next(firings).IsZero() {
-		return nil, errors.New("such a date never comes")
-	}
-	at.Location = zone
-	return at, nil
 }

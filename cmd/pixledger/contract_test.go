@@ -18,6 +18,7 @@ import (
 	"pixledger/ingest/parse"
 	"pixledger/report"
 	"pixledger/schemas"
+	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
 )
 
@@ -80,7 +81,10 @@ var viewColumns = map[string]string{
 }
 
 func TestContractColumnsAndViews(t *testing.T) {
-	l := testLake(t)
+	l, err := lake.OpenOrCreate(filepath.Join(t.TempDir(), "lake"), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
 	cat, _, err := schemas.LoadCatalog("../../sample-logs/catalog.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -280,7 +284,7 @@ func TestContractDefaults(t *testing.T) {
 	want := &Config{
 		File: path, Lake: filepath.Join(dir, "lake"), Catalog: filepath.Join(dir, "catalog.yaml"), TimeZone: time.UTC,
 		Commit: CommitConfig{Interval: 30 * time.Second, Rows: 500_000},
-		Limits: LimitsConfig{Memory: 2_000_000_000, MaxLine: 1 << 20, TempSize: 50_000_000_000},
+		Limits: LimitsConfig{Memory: 2_000_000_000, MaxLine: 1 << 20, TempSize: 50_000_000_000, JobTime: 6 * time.Hour},
 		Schedule: ScheduleConfig{
 			Attribute: "*/15 * * * *", Close: "15 5 * * *", Export: "30 5 * * *", Compact: "40 * * * *",
 			Warehouse: "0 6 * * *", Retention: "50 3 * * *",

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"pixledger/cmd/pixledger/schedule"
 	"pixledger/ingest"
 	"pixledger/schemas/lake"
 )
@@ -40,10 +41,25 @@ func newMetrics(d *daemon) *metrics {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.runs, m.lastRun, m.duration, &lakeCollector{d: d},
 	)
+	// A restart makes no alert of what was done before it, and hides none.
+	for _, j := range scheduled(d.cfg) {
+		m.runs.WithLabelValues(j.name, "success")
+		m.runs.WithLabelValues(j.name, "failure")
+		h, err := schedule.ReadHistory(d.lake, j.name)
+		if err != nil {
+			continue // the scheduler says it
+		}
+		if h.LastSuccess != nil {
+			m.lastRun.WithLabelValues(j.name).Set(float64(h.LastSuccess.Unix()))
+		}
+		if last, ok := h.Last(); ok {
+			m.duration.WithLabelValues(j.name).Set(last.Ended.Sub(last.Started).Seconds())
+		}
+	}
 	return m
 }
 
-func (m *metrics) jobEnded(name string, n jobNote) {
+func (m *metrics) jobEnded(name string, n schedule.Run) {
 	result := "success"
 	if n.Error != "" {
 		result = "failure"

@@ -327,7 +327,7 @@ func TestHistoryFile(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		runs := 0
-		passes(t, runnerFor(l, Job{Name: "close", When: spec(t, "0 * * * *", time.UTC), Run: func(context.Context) error { runs++; return nil }}), 250*time.Hour)
+		passes(t, runnerFor(l, Job{Name: "close", When: spec(t, "0 * * * *", time.UTC), Run: func(context.Context) error { runs++; return nil }}), 250*time.Hour+time.Minute)
 		if h := history(t, l, "close"); runs != 250 || len(h.Runs) != kept {
 			t.Errorf("%d runs, %d kept", runs, len(h.Runs))
 		}

@@ -30,7 +30,7 @@ type question struct {
 	Script []string          // what the script holds, where it is not the empty one
 	UID    string            // new, known, none or denied: the cookie; empty: new where it is an event for browsers
 	Event  bool              // logged although it is 404
-	But    map[string]string // what another answer an edge gives, by its name; "-" leaves the question out
+	But    map[string]string // what other answer or "uid UID" an edge gives, by its name; "-" leaves the question out
 }
 
 // reply is what an edge answered.
@@ -46,7 +46,7 @@ func questions(t testing.TB, edge string) []question {
 	t.Helper()
 	var table struct {
 		Cases             []question
-		Followed          [][2]string
+		Followed          [][]string // redir, the location, the edges that do not follow it
 		Attempts, Nowhere []string
 	}
 	b, err := os.ReadFile(filepath.Join("cdn", "testdata", "answers.json"))
@@ -60,7 +60,9 @@ func questions(t testing.TB, edge string) []question {
 	}
 	var all []question
 	for _, q := range table.Cases {
-		if but := q.But[edge]; but != "" {
+		if uid, ok := strings.CutPrefix(q.But[edge], "uid "); ok {
+			q.UID = uid
+		} else if but := q.But[edge]; but != "" {
 			q.Answer = but
 		}
 		if q.Answer != "-" {
@@ -68,6 +70,9 @@ func questions(t testing.TB, edge string) []question {
 		}
 	}
 	for _, f := range table.Followed {
+		if slices.Contains(f[2:], edge) {
+			continue
+		}
 		for _, base := range []string{"/clktr?id=21378&redir=", "/clktrb?id=21378&token=x&redir=", "/imptr?id=2766&redir=", "/clktr?id=21381&redir="} {
 			all = append(all, question{Ask: "GET " + base + f[0], Answer: "302 " + f[1]})
 		}

@@ -12,11 +12,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"pixledger/ingest/edge/edgetest"
+	"pixledger/ingest/parse"
 )
 
 // tool gives the path of a program that .ci/tools-edge builds or installs.
@@ -73,8 +75,8 @@ func output(t testing.TB, dir, stdin, name string, args ...string) string {
 	return out.String()
 }
 
-// serve starts a server that listens on addr until the test ends.
-func serve(t testing.TB, dir, addr, name string, args ...string) *exec.Cmd {
+// serve starts a server that listens on addr until it is stopped or the test ends.
+func serve(t testing.TB, dir, addr, name string, args ...string) (stop func()) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
@@ -89,10 +91,11 @@ func serve(t testing.TB, dir, addr, name string, args ...string) *exec.Cmd {
 		_ = cmd.Wait() // why it ended is in what it said
 		close(exit)
 	}()
-	t.Cleanup(func() {
+	stop = func() {
 		_ = cmd.Process.Signal(os.Interrupt) // it may have ended
 		<-exit
-	})
+	}
+	t.Cleanup(stop)
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	over := time.NewTimer(30 * time.Second)
@@ -100,7 +103,7 @@ func serve(t testing.TB, dir, addr, name string, args ...string) *exec.Cmd {
 	for {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()
-			return cmd
+			return stop
 		}
 		select {
 		case <-exit:
@@ -264,5 +267,96 @@ const config :Workerd.Config = (
 	}
 	for n, r := range askAll(t, addr, all, ray) {
 		all[n].check(t, r, quirks{secure: true, deletes: true})
+	}
+}
+
+// The Caddyfile, in Caddy, whose log is read as the format pixledger.
+func TestCaddy(t *testing.T) {
+	addr := edgetest.Addr(t)
+	dir := write(t, map[string]string{"edge.caddy": output(t, "cdn", "", "jq", "-rf", "caddy.jq", "testdata/edge.json")})
+	conf := file(t, "Caddyfile")
+	for _, change := range [][2]string{
+		{"http://px.example.com, https://px.example.com {", "{\n\tadmin off\n}\nhttp://" + addr[strings.LastIndex(addr, ":"):] + " {\n\tbind 127.0.0.1"},
+		{"/var/log/caddy/", dir + "/"},
+	} {
+		changed := strings.Replace(conf, change[0], change[1], 1)
+		if changed == conf {
+			t.Fatalf("the Caddyfile has no %q", change[0])
+		}
+		conf = changed
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), []byte(conf), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	stop := serve(t, dir, addr, tool(t, "caddy"), "run", "--config", "Caddyfile", "--adapter", "caddyfile")
+	all := questions(t, "caddy")
+	tokens := make([]string, len(all))
+	for n, r := range askAll(t, addr, all, nil) {
+		tokens[n] = all[n].check(t, r, quirks{})
+	}
+	stop()
+	checkLog(t, filepath.Join(dir, "pixel.log"), all, tokens)
+}
+
+// checkLog reads the log of an edge that writes the format pixledger, with the
+// product's own parser: a line for every question that is an event or near one,
+// in order, with the id that the landing page was told, and a user id but of who
+// says no.
+func checkLog(t *testing.T, path string, all []question, tokens []string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// "METHOD URI STATUS GPC UID", UID being known, new or none.
+	got, ids := map[string]int{}, map[string]bool{}
+	total := 0
+	for text := range strings.Lines(string(b)) {
+		var r parse.Request
+		if err := (parse.Pixledger{}).Parse([]byte(strings.TrimSuffix(text, "\n")), &r); err != nil {
+			t.Errorf("%v: %s", err, text)
+			continue
+		}
+		age := time.Since(time.UnixMicro(r.Time))
+		if !r.HasTime || age < 0 || age > time.Hour || string(r.IP) != "127.0.0.1" || string(r.Host) != "edge.test" || len(r.ID) < 16 {
+			t.Errorf("time, ip, host or id: %s", text)
+		}
+		uid := "none"
+		switch {
+		case string(r.UIDGot) == knownUID && r.UIDSet == nil:
+			uid = "known"
+		case r.UIDGot == nil && len(r.UIDSet) >= 16:
+			uid = "new"
+		case r.UIDGot != nil || r.UIDSet != nil:
+			uid = fmt.Sprintf("got %s, set %s", r.UIDGot, r.UIDSet)
+		}
+		got[fmt.Sprintf("%s %s %d %s %s", r.Method, r.URI, r.Status, r.GPC, uid)]++
+		ids[string(r.ID)] = true
+		total++
+	}
+	logged := regexp.MustCompile(`^[A-Z]+ [^?#]*/(?:px|sspx|imptr|clktrb?|seg|pixie)(?:\?|$)`)
+	for n, q := range all {
+		if !logged.MatchString(q.Ask) {
+			continue
+		}
+		total--
+		if tokens[n] != "" && !ids[tokens[n]] {
+			t.Errorf("%s: the token %s is no id of the log", q.Ask, tokens[n])
+		}
+		if q.Answer == "nowhere" {
+			continue // with a cookie or without, as its path says
+		}
+		uid := q.uid()
+		if uid == "denied" {
+			uid = "none"
+		}
+		key := fmt.Sprintf("%s %s %s %s", q.Ask, q.Answer[:3], q.Headers["Sec-GPC"], uid)
+		if got[key] == 0 {
+			t.Errorf("not logged: %s", key)
+		}
+		got[key]--
+	}
+	if total != 0 {
+		t.Errorf("%d lines more than questions", total)
 	}
 }

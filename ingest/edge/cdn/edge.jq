@@ -23,5 +23,5 @@ def pieces(type): [.piggybacks // [] | .[] | select(.pixel_type == type) | .url 
       images: pieces("img"), scripts: pieces("js")} as $all
   | ($all | with_entries(select(.value | length > 0)) | if length > 0 then . else empty end) as $some
   | (if .kind == "click" then {click: true} + $some else $some end) as $record
-  | {key, value: $record}, (select(.kind == "pixel" and (.code // "") != "") | {key: "c\(.member):\(.code | code)", value: ($record + {code})})
+  | {key, value: $record}, (select(.kind == "pixel" and (.code // "") != "") | {key: "c\(.member):\(.code | code)", value: ($record + {code, pixel: .key})})
 ] | from_entries

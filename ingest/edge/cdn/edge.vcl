@@ -25,7 +25,7 @@ sub vcl_recv {
   # What a client sends under these names counts for nothing.
   unset req.http.Edge-Path;
   unset req.http.Edge-Location;
-  unset req.http.Edge-Script;
+  unset req.http.Edge-Key;
   unset req.http.Edge-UID-Got;
   unset req.http.Edge-UID-Set;
   unset req.http.Edge-Log;
@@ -86,7 +86,7 @@ sub vcl_recv {
     if (var.id != "") {
       set var.key = "p" + var.id;
     } else if (var.params ~ {"^(?:(?!code(?:[=&]|$))[^&]*&)*code=([^&]+)"}) {
-      set var.code = urldecode(regsuball(re.group.1, {"\+"}, {" "}));
+      set var.code = urldecode(re.group.1);
       if (var.params ~ {"^(?:(?!member(?:[=&]|$))[^&]*&)*member=0*([1-9][0-9]{0,18})(?:&|$)"}) {
         set var.key = table.lookup(edge_codes, re.group.1 + ":" + var.code, "");
       }
@@ -165,7 +165,7 @@ sub vcl_recv {
     error 605;
   }
   if (var.form == "script") {
-    set req.http.Edge-Script = table.lookup(edge_script, var.key, "void 0;");
+    set req.http.Edge-Key = var.key;
     error 604;
   }
   error 603;
@@ -193,7 +193,7 @@ sub vcl_error {
     set obj.status = 200;
     set obj.response = "OK";
     set obj.http.Content-Type = "application/javascript";
-    synthetic req.http.Edge-Script;
+    synthetic table.lookup(edge_script, req.http.Edge-Key, "void 0;%0A");
   } else if (obj.status == 605) {
     set obj.status = 204;
     set obj.response = "No Content";

@@ -186,13 +186,13 @@ func (q question) checkCookie(says func(string, ...any), r reply, k quirks) {
 	lower := strings.ToLower(strings.Join(set, "\n"))
 	switch uid := q.uid(); {
 	case uid == "denied" && k.deletes:
-		if len(set) != 1 || !strings.HasPrefix(lower, "uid=;") || !strings.Contains(lower, "max-age=0") {
+		if len(set) != 1 || !strings.HasPrefix(lower, "uid=deleted; ") || !strings.Contains(lower, "path=/; secure; samesite=none; max-age=0") {
 			says("a cookie of who says no: set %q, want it deleted", set)
 		}
 	case uid != "new" && len(set) > 0:
 		says("%s: set %q", uid, set)
 	case uid == "new":
-		if len(set) != 1 || !strings.HasPrefix(lower, "uid=") || strings.HasPrefix(lower, "uid=;") || !strings.Contains(lower, "path=/") ||
+		if len(set) != 1 || !strings.HasPrefix(lower, "uid=") || strings.HasPrefix(lower, "uid=deleted") || !strings.Contains(lower, "path=/") ||
 			strings.Contains(lower, "secure") != k.secure || strings.Contains(lower, "samesite=none") != k.secure ||
 			!strings.Contains(lower, "max-age=31536000") && !strings.Contains(lower, "expires=") {
 			says("set %q", set)

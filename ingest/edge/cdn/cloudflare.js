@@ -17,7 +17,10 @@ export default {
     if (a.type) headers.set('Content-Type', a.type);
     if (a.location) headers.set('Location', a.location);
     if (a.allow) headers.set('Allow', a.allow);
-    if (a.cookie !== undefined) headers.set('Set-Cookie', 'uid=' + a.cookie + COOKIE + (a.cookie ? 31536000 : 0));
+    if (a.cookie !== undefined) {
+      const cookie = cookieOf(a.cookie);
+      headers.set('Set-Cookie', 'uid=' + cookie.value + '; ' + cookie.attributes);
+    }
     return new Response(a.gif ? IMAGE : a.body || null, {status: a.status, headers});
   },
 };

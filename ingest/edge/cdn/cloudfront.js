@@ -22,8 +22,6 @@ async function handler(event) {
   if (a.allow) response.headers.allow = {value: a.allow};
   if (a.gif) response.body = {encoding: 'base64', data: GIF};
   if (a.body) response.body = {encoding: 'text', data: a.body};
-  if (a.cookie !== undefined) {
-    response.cookies = {uid: {value: a.cookie, attributes: (COOKIE + (a.cookie ? 31536000 : 0)).slice(2)}};
-  }
+  if (a.cookie !== undefined) response.cookies = {uid: cookieOf(a.cookie)};
   return response;
 }

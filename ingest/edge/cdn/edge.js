@@ -120,4 +120,7 @@ function answer(request, record, visitor) {
   return result;
 }
 
-const COOKIE = '; Path=/; Secure; SameSite=None; Max-Age=';
+// cookieOf gives {value, attributes} of an answer's cookie.
+function cookieOf(cookie) {
+  return {value: cookie || 'deleted', attributes: 'Path=/; Secure; SameSite=None; Max-Age=' + (cookie ? 31536000 : 0)};
+}

@@ -175,7 +175,7 @@ func cloudFrontEvent(n int, q question) map[string]any {
 // The function for CloudFront, in Node.js and in njs, an engine with little more
 // than ECMAScript 5.1, as CloudFront's documentation lists of its own.
 func TestCloudFront(t *testing.T) {
-	function := file(t, "edge.js") + file(t, "cloudfront.js")
+	function := file(t, "cloudfront.js") + file(t, "edge.js")
 	if len(function) > 10<<10 {
 		t.Errorf("the function has %d bytes; CloudFront takes 10 KB", len(function))
 	}

@@ -1,5 +1,5 @@
-// CloudFront Functions, cloudfront-js-2.0, viewer request. Behind edge.js.
 import cf from 'cloudfront';
+// CloudFront Functions, cloudfront-js-2.0, viewer request. In front of edge.js.
 
 const catalog = cf.kvs();
 

@@ -14,7 +14,15 @@ import (
 func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) error {
 	due := time.NewTimer(time.Hour)
 	due.Stop()
+	alive := time.NewTicker(pulseEvery)
+	defer alive.Stop()
+	defer f.committing.end()
 	for {
+		// A commit under way gives its sign when it lands: one that hangs must show,
+		// also where no line comes behind it.
+		if f.gather.ahead == nil {
+			f.committing.beat()
+		}
 		var err error
 		var landed <-chan struct{}
 		if f.gather.ahead != nil {
@@ -42,6 +50,8 @@ func (f *follower) commitLoop(ctx context.Context, stopped <-chan struct{}) erro
 			err = f.land()
 		case <-f.flush:
 			err = f.publish()
+		case <-alive.C:
+			continue
 		case <-stopped:
 			return f.last()
 		}
@@ -84,10 +94,15 @@ func (f *follower) pause(ctx context.Context, err error) {
 	}
 	f.opts.Log.Error(what, "lake", f.opts.Lake.Root(), "error", err, "retry_in", wait)
 	f.setWaiting(fmt.Sprintf("%s (%v)", what, err))
-	select {
-	case <-ctx.Done():
-	case <-f.stopping:
-	case <-time.After(wait):
+	for until := time.Now().Add(wait); time.Now().Before(until); {
+		f.committing.beat()
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.stopping:
+			return
+		case <-time.After(min(pulseEvery, time.Until(until))):
+		}
 	}
 }
 
@@ -164,6 +179,7 @@ func (f *follower) land() error {
 		return nil
 	}
 	done, rec, err := f.gather.land()
+	f.committing.beat()
 	if err != nil {
 		// The spans are gone; whose lines they were is known from the open files.
 		f.mu.Lock()

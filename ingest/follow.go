@@ -71,6 +71,9 @@ type follower struct {
 
 	lastLine atomic.Int64 // when a line last came, Unix nanoseconds
 
+	committing *pulse            // of the loop that commits
+	looking    map[string]*pulse // of those that look at paths, by source name
+
 	mu       sync.Mutex
 	open     map[inodeKey]*generation
 	closed   map[inodeKey]closedFile
@@ -125,6 +128,7 @@ func newFollower(opts Options, t timing) *follower {
 	}
 	f.gather.carry = true
 	f.files, f.rotatedFiles, f.tails = fileLimits()
+	f.committing, f.looking = newPulses(opts.Sources)
 	for i := range opts.Sources {
 		f.sources[opts.Sources[i].Name] = &sourceStats{}
 	}
@@ -153,7 +157,10 @@ func (f *follower) run(ctx context.Context) error {
 // once more.
 func (f *follower) watch(ctx context.Context, src *Source) {
 	judged, gaps := time.Now(), &watched{silent: map[string]bool{}}
+	alive := f.looking[src.Name]
+	defer alive.end()
 	for {
+		alive.beat()
 		last := f.isStopping()
 		paths, err := src.paths()
 		if err != nil {
@@ -161,6 +168,7 @@ func (f *follower) watch(ctx context.Context, src *Source) {
 		}
 		for _, p := range paths {
 			f.look(ctx, src, p)
+			alive.beat()
 		}
 		// Many paths are looked at less often, so that looking stays cheap.
 		wait := f.pace() * time.Duration(1+len(paths)/100)
@@ -173,11 +181,14 @@ func (f *follower) watch(ctx context.Context, src *Source) {
 				f.opts.Log.Error("what is missing can't be told", "source", src.Name, "error", err)
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-f.stopping:
-		case <-time.After(wait):
+		for until := time.Now().Add(wait); !f.isStopping() && time.Now().Before(until); {
+			alive.beat()
+			select {
+			case <-ctx.Done():
+				return
+			case <-f.stopping:
+			case <-time.After(min(pulseEvery, time.Until(until))):
+			}
 		}
 	}
 }
@@ -290,13 +301,28 @@ func (f *follower) rotated(ctx context.Context, s *slot, wait bool) {
 			f.opts.Log.Warn("a rotated file can't be read", "source", s.src.Name, "path", p, "error", err)
 			continue
 		}
-		if wait && gen != nil {
-			select {
-			case <-gen.caughtUp:
-			case <-ctx.Done():
-				return
-			case <-f.stopping: // all at once
-			}
+		if wait && gen != nil && !f.awaitCaughtUp(ctx, gen) {
+			return
+		}
+	}
+}
+
+// awaitCaughtUp waits until what a file held at first is handed on, or the
+// follower is told to stop: then all are read at once. It gives false when the
+// context ends.
+func (f *follower) awaitCaughtUp(ctx context.Context, gen *generation) bool {
+	tick := time.NewTicker(pulseEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-gen.caughtUp:
+			return true
+		case <-ctx.Done():
+			return false
+		case <-f.stopping:
+			return true
+		case <-tick.C:
+			f.looking[gen.src.Name].beat()
 		}
 	}
 }

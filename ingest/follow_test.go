@@ -77,6 +77,13 @@ func newFollowing(t *testing.T) *following {
 func (d *following) start() {
 	d.t.Helper()
 	d.stats = &Stats{}
+	d.begin()
+}
+
+// begin is start where another follower may have run before, and showed itself
+// at the same place.
+func (d *following) begin() {
+	d.t.Helper()
 	d.opts.Stats = d.stats
 	opts, err := d.opts.withDefaults()
 	if err != nil {

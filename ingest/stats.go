@@ -11,7 +11,8 @@ import (
 )
 
 // Stats shows what a follower is at. The zero value is ready to be given to
-// Follow; it is safe for use by several goroutines.
+// Follow, and to one that begins when it has ended; it is safe for use by
+// several goroutines.
 type Stats struct{ f atomic.Pointer[follower] }
 
 // SourceStats is one path of a source as its follower sees it.
@@ -50,7 +51,21 @@ type sourceStats struct {
 	damaged       map[string]bool // by path
 }
 
-func (s *Stats) set(f *follower) { s.f.Store(f) }
+// set shows another follower, that goes on with the counts of the one before.
+func (s *Stats) set(f *follower) {
+	if before := s.f.Load(); before != nil {
+		before.mu.Lock()
+		defer before.mu.Unlock()
+		for name, src := range f.sources {
+			if was := before.sources[name]; was != nil {
+				src.lastLine.Store(was.lastLine.Load())
+				src.truncations.Store(was.truncations.Load())
+				src.lines, src.lastCommit = was.lines, was.lastCommit
+			}
+		}
+	}
+	s.f.Store(f)
+}
 
 // Snapshot gives the paths of all sources, in the order of their names. Before
 // a follower has begun there are none.

@@ -45,6 +45,12 @@ type Runner struct {
 	// Tick bounds a wait, so that a clock that was set, or a machine that slept, is
 	// noticed within it. 0: a minute.
 	Tick time.Duration
+	// Change gives other jobs in the place of all that there were. Runs under way
+	// go on as they began. Nil: they never change.
+	Change <-chan []Job
+	// Beat is called each time that the runner has looked what is due, at least
+	// every Tick. Nil: nothing is.
+	Beat func()
 }
 
 // clockError is how far ahead of the clock a history may be. One that is
@@ -58,6 +64,7 @@ type jobState struct {
 	history History
 	next    time.Time // the first time after the history's; zero: never
 	running bool
+	gone    bool // no longer among the jobs; a run of it is under way
 }
 
 // done takes over that nothing is missed up to a time.
@@ -77,21 +84,9 @@ type outcome struct {
 // nobody knew of before has missed nothing; of one that was missed while no
 // daemon ran, one run is made up at once.
 func (r *Runner) Run(ctx context.Context) error {
-	var states []*jobState
-	for _, j := range r.Jobs {
-		s := &jobState{Job: j}
-		var err error
-		if s.history, err = ReadHistory(r.Lake, j.Name); err != nil {
-			r.Log.Error("a job's history is lost; it begins anew", "job", j.Name, "error", err)
-		}
-		if s.history.Done.IsZero() {
-			s.history.Done = r.Now().UTC()
-			if err := s.history.write(r.Lake, j.Name); err != nil {
-				return fmt.Errorf("history of the job %s: %w", j.Name, err)
-			}
-		}
-		s.done(s.history.Done)
-		states = append(states, s)
+	states, err := r.states(nil, r.Jobs)
+	if err != nil {
+		return err
 	}
 	ends := make(chan outcome)
 	under := 0 // way
@@ -99,18 +94,69 @@ func (r *Runner) Run(ctx context.Context) error {
 		for _, d := range r.startable(states) {
 			d.of.running = true
 			under++
-			go func() { ends <- r.once(ctx, d) }()
+			job := d.of.Job // as it is now, whatever becomes of the schedule meanwhile
+			go func() { ends <- r.once(ctx, d, job) }()
+		}
+		if r.Beat != nil {
+			r.Beat()
 		}
 		select {
 		case <-ctx.Done():
+		case jobs := <-r.Change:
+			if states, err = r.states(states, jobs); err != nil {
+				r.Log.Error("a new job is not known yet; it is from the next start on", "error", err)
+			}
 		case o := <-ends:
 			under--
 			r.ended(o)
+			if o.of.gone {
+				states = slices.DeleteFunc(states, func(s *jobState) bool { return s == o.of })
+			}
 		case <-time.After(r.wait(states)):
 		}
 	}
 	for ; under > 0; under-- {
 		r.ended(<-ends)
+	}
+	return nil
+}
+
+// states are the jobs with what became of each. Those that were there before go
+// on from there; what is not among the jobs any more stays while a run of it is
+// under way. On an error they are those that could be made.
+func (r *Runner) states(before []*jobState, jobs []Job) (states []*jobState, err error) {
+	for _, j := range jobs {
+		s := &jobState{Job: j}
+		if i := slices.IndexFunc(before, func(b *jobState) bool { return b.Name == j.Name }); i >= 0 {
+			s = before[i]
+			s.Job, s.gone = j, false
+		} else if e := r.remember(s); e != nil {
+			err = errors.Join(err, e)
+			continue
+		}
+		s.done(s.history.Done)
+		states = append(states, s)
+	}
+	for _, b := range before {
+		if b.running && !slices.Contains(states, b) {
+			b.gone = true
+			states = append(states, b)
+		}
+	}
+	return states, err
+}
+
+// remember reads a job's history, and begins one for a job that nobody knew of.
+func (r *Runner) remember(s *jobState) (err error) {
+	if s.history, err = ReadHistory(r.Lake, s.Name); err != nil {
+		r.Log.Error("a job's history is lost; it begins anew", "job", s.Name, "error", err)
+	}
+	if !s.history.Done.IsZero() {
+		return nil
+	}
+	s.history.Done = r.Now().UTC()
+	if err := s.history.write(r.Lake, s.Name); err != nil {
+		return fmt.Errorf("history of the job %s: %w", s.Name, err)
 	}
 	return nil
 }
@@ -127,6 +173,9 @@ func (r *Runner) startable(states []*jobState) []due {
 	now := r.Now()
 	var all []due // in the order in which they begin
 	for _, s := range states {
+		if s.gone {
+			continue
+		}
 		if s.history.Done.After(now.Add(clockError)) {
 			r.Log.Warn("a job's last run is in the future; the clock was wrong then, or is now", "job", s.Name, "last", s.history.Done)
 			s.done(now.UTC())
@@ -206,24 +255,24 @@ func (r *Runner) wait(states []*jobState) time.Duration {
 	return wait
 }
 
-// once runs a job.
-func (r *Runner) once(ctx context.Context, d due) outcome {
+// once runs a job, as it was when the run began.
+func (r *Runner) once(ctx context.Context, d due, job Job) outcome {
 	run := Run{Due: d.at.UTC(), Started: r.Now().UTC()}
 	limited, cancel := ctx, context.CancelFunc(func() {})
-	if d.of.Timeout > 0 {
-		limited, cancel = context.WithTimeout(ctx, d.of.Timeout)
+	if job.Timeout > 0 {
+		limited, cancel = context.WithTimeout(ctx, job.Timeout)
 	}
 	err := func() (err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				r.Log.Error("a job panicked", "job", d.of.Name, "panic", p, "stack", string(debug.Stack()))
+				r.Log.Error("a job panicked", "job", job.Name, "panic", p, "stack", string(debug.Stack()))
 				err = fmt.Errorf("it panicked: %v", p)
 			}
 		}()
-		return d.of.Run(limited)
+		return job.Run(limited)
 	}()
 	if err != nil && ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded) {
-		err = fmt.Errorf("it took longer than %v and was ended: %w", d.of.Timeout, err)
+		err = fmt.Errorf("it took longer than %v and was ended: %w", job.Timeout, err)
 	}
 	cancel()
 	run.Ended = r.Now().UTC()

@@ -392,3 +392,50 @@ func TestTwoYearsOfKills(t *testing.T) {
 		})
 	}
 }
+
+// Other jobs take the place of those that there were at once: a run under way
+// goes on and is remembered, a job that stays goes on from its history, one that
+// is new has missed nothing, and one that is gone does not run again.
+func TestOtherJobs(t *testing.T) {
+	l := testLake(t)
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		begun := map[string][]time.Time{}
+		job := func(name, when string, takes time.Duration) Job {
+			return Job{Name: name, When: spec(t, when, time.UTC), Run: func(context.Context) error {
+				mu.Lock()
+				begun[name] = append(begun[name], time.Now().UTC())
+				mu.Unlock()
+				<-time.After(takes)
+				return nil
+			}}
+		}
+		start := time.Now().UTC()
+		at := func(d time.Duration) time.Time { return start.Add(d) }
+		change := make(chan []Job)
+		r := runnerFor(l, job("attribute", "*/15 * * * *", 0), job("close", "30 * * * *", 10*time.Minute))
+		r.Change = change
+		beats := 0
+		r.Beat = func() { beats++ }
+		go func() {
+			<-time.After(35 * time.Minute) // the close is under way
+			change <- []Job{job("attribute", "*/20 * * * *", 0), job("export", "50 * * * *", 0)}
+		}()
+		passes(t, r, 2*time.Hour-time.Minute)
+		want := map[string][]time.Time{
+			"attribute": {at(15 * time.Minute), at(30 * time.Minute), at(40 * time.Minute), at(60 * time.Minute), at(80 * time.Minute), at(100 * time.Minute)},
+			"close":     {at(30 * time.Minute)},
+			"export":    {at(50 * time.Minute), at(110 * time.Minute)},
+		}
+		if fmt.Sprint(begun) != fmt.Sprint(want) {
+			t.Errorf("they ran at\n%v, want\n%v", begun, want)
+		}
+		last, ok := history(t, l, "close").Last()
+		if !ok || last.Error != "" || !last.Ended.Equal(at(40*time.Minute)) {
+			t.Errorf("the run under way is remembered as %+v", last)
+		}
+		if beats < 118 { // a minute at most between two
+			t.Errorf("%d signs of life in two hours", beats)
+		}
+	})
+}

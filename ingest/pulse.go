@@ -55,3 +55,17 @@ func (s *Stats) Silent() (loop string, since time.Duration) {
 	}
 	return loop, since
 }
+
+// Begun tells whether a follower works: commits, and looks at all its sources.
+func (s *Stats) Begun() bool {
+	f := s.f.Load()
+	if f == nil || f.committing.at.Load() == 0 {
+		return false
+	}
+	for _, p := range f.looking {
+		if p.at.Load() == 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -29,6 +29,9 @@ type app struct {
 	configPath string
 	nowText    string
 	wait       time.Duration
+	jobPipe    int // the descriptor by which a daemon runs this command; 0: nobody does
+
+	given []byte // the configuration's content, where it is not its file's
 
 	start  time.Time     // the real time at which the program started
 	offset time.Duration // what --now adds to the real clock
@@ -55,7 +58,7 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 		Example:           "  pixledger demo\n  pixledger init ./network",
 		SilenceUsage:      true,
 		SilenceErrors:     true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.setClock() },
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return errors.Join(a.setClock(), a.beginJob(c)) },
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		Args:              cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -65,6 +68,8 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 	root.PersistentFlags().StringVarP(&a.configPath, "config", "c", "pixledger.yaml", "the configuration")
 	root.PersistentFlags().StringVar(&a.nowText, "now", "", "the time that counts as now, RFC 3339 (default: the real one)")
 	root.PersistentFlags().DurationVar(&a.wait, "wait", 10*time.Minute, "how long to wait for a lock that another command holds")
+	root.PersistentFlags().IntVar(&a.jobPipe, jobPipeFlag, 0, "the descriptor of the daemon that runs the command as a job")
+	_ = root.PersistentFlags().MarkHidden(jobPipeFlag) // it is there
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%s%w; see: %s --help", at(c), flagProblem(err), c.CommandPath())
 	})
@@ -202,7 +207,12 @@ func (a *app) setClock() error {
 }
 
 // config loads the configuration.
-func (a *app) config() (*Config, error) { return LoadConfig(a.configPath) }
+func (a *app) config() (*Config, error) {
+	if a.given != nil {
+		return parseConfig(a.configPath, a.given, os.LookupEnv)
+	}
+	return LoadConfig(a.configPath)
+}
 
 // setup is a configuration with its catalog, both valid.
 type setup struct {

@@ -33,6 +33,12 @@ type daemonNote struct {
 	Started       time.Time `json:"started"`
 	CatalogDigest string    `json:"catalog_digest"`
 	CatalogError  string    `json:"catalog_error,omitempty"`
+	// The configuration: its file, when what is in force was read and its SHA-256,
+	// and why the file as last read is not in force.
+	ConfigFile   string    `json:"config_file"`
+	ConfigRead   time.Time `json:"config_read"`
+	ConfigDigest string    `json:"config_digest"`
+	ConfigError  string    `json:"config_error,omitempty"`
 	Console       string    `json:"console"`
 	// Troubles are what an operator should see of the sources.
 	Troubles []sourceTrouble `json:"troubles,omitempty"`
@@ -87,11 +93,13 @@ func (c *catalogInForce) refusal() string {
 
 // note writes the daemon's note on itself, if anything in it has changed.
 func (c *catalogInForce) note() error {
+	conf := c.d.inForce.Load()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := daemonNote{
 		Process: os.Getpid(), Started: c.d.app.start.Add(c.d.app.offset).UTC(),
-		CatalogDigest: c.current, CatalogError: c.refused, Console: c.d.cfg.Console.Listen,
+		CatalogDigest: c.current, CatalogError: c.refused, Console: conf.cfg.Console.Listen,
+		ConfigFile: conf.cfg.File, ConfigRead: conf.read, ConfigDigest: digestOf(conf.content), ConfigError: conf.refused,
 	}
 	for _, s := range c.d.stats.Snapshot() {
 		if s.Trouble != "" || s.Truncations > 0 || len(s.Damaged) > 0 {
@@ -117,7 +125,7 @@ func (c *catalogInForce) watch(ctx context.Context) {
 	defer tick.Stop()
 	var seen os.FileInfo
 	for {
-		if fi, err := os.Stat(c.d.cfg.Catalog); err != nil {
+		if fi, err := os.Stat(c.d.config().Catalog); err != nil {
 			c.set("", err.Error())
 		} else if seen == nil || fi.ModTime() != seen.ModTime() || fi.Size() != seen.Size() || !os.SameFile(fi, seen) {
 			seen = fi
@@ -135,7 +143,7 @@ func (c *catalogInForce) watch(ctx context.Context) {
 }
 
 func (c *catalogInForce) reload() {
-	cat, _, err := schemas.LoadCatalog(c.d.cfg.Catalog)
+	cat, _, err := schemas.LoadCatalog(c.d.config().Catalog)
 	if err != nil {
 		c.set("", err.Error())
 		return

@@ -8,9 +8,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"os/signal"
-	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,35 +27,63 @@ func (a *app) runCommand() *cobra.Command {
 		Short: "The daemon: follow the sources, commit, run the scheduled jobs, until SIGTERM",
 		Long: `Follows the configured sources through rotation, commits what it reads every
 commit.interval, runs the jobs of the schedule, and serves /healthz, /readyz and
-/metrics at console.listen. On SIGTERM or SIGINT it commits what it has read and
-ends. The catalog is read again when it changes.`,
+/metrics at console.listen.
+
+On SIGTERM or SIGINT it commits what it has read, ends its jobs, and ends, all
+within seconds; a second one ends it at once. On SIGHUP it reads the
+configuration again, without losing a line; one with mistakes is refused, and
+the one before stays in force. The catalog is read again when it changes. Under
+systemd it says how it is and answers the watchdog: see docs/operating.md.`,
 		Example: "  pixledger run -c /etc/pixledger/pixledger.yaml",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runDaemon(c.Context()) },
 	}
 }
 
-// drainTime bounds how long a job under way may take to end after SIGTERM.
+// drainTime bounds how long what is under way may take to end after SIGTERM:
+// reading to the logs' ends, a job, an answer of the console.
 const drainTime = 10 * time.Second
+
+// stopTime bounds the whole of an end. Who needs longer hangs, in a commit on a
+// disk that does not answer: nothing is lost by ending without it.
+const stopTime = 3 * drainTime
 
 // daemon is one `run` from start to end.
 type daemon struct {
 	app     *app
-	cfg     *Config
 	lake    *lake.Lake
 	log     *slog.Logger
+	inForce atomic.Pointer[configInForce]
 	catalog *catalogInForce
 	stats   *ingest.Stats
 	metrics *metrics
+	service *service
+
+	next      chan ingest.Options // gives the follower that takes the place of the one that runs
+	exchanged chan struct{}       // and says that it has
+	change    chan []schedule.Job // the same of the jobs
+	scheduler atomic.Int64        // when the scheduler last looked what is due, since pulseStart
 }
 
+// config is the configuration in force.
+func (d *daemon) config() *Config { return d.inForce.Load().cfg }
+
 func (a *app) runDaemon(ctx context.Context) error {
+	// From here on SIGHUP ends nothing.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	content, err := readConfig(a.configPath)
+	if err != nil {
+		return err
+	}
+	a.given = content
 	s, refused, err := a.setupInForce()
 	if err != nil {
 		return err
 	}
-	if len(s.cfg.Sources) == 0 {
-		return fmt.Errorf("%s: there are no sources to follow; allowed: at least one", a.configPath)
+	if err := checkSources(a.configPath, s.cfg); err != nil {
+		return err
 	}
 	l, err := lake.OpenOrCreate(s.cfg.Lake, a.now())
 	if err != nil {
@@ -75,35 +102,41 @@ func (a *app) runDaemon(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("console.listen: %w; allowed: an address of this machine with a free port", err)
 	}
-	d := &daemon{app: a, cfg: s.cfg, lake: l, log: a.logger(), stats: &ingest.Stats{}}
-	if d.catalog, err = newCatalogInForce(d, s.catalog, refused); err != nil {
+	d := &daemon{
+		app: a, lake: l, log: a.logger(), stats: &ingest.Stats{},
+		next: make(chan ingest.Options), exchanged: make(chan struct{}), change: make(chan []schedule.Job),
+	}
+	d.inForce.Store(&configInForce{cfg: s.cfg, content: content, read: a.now()})
+	if d.service, err = newService(d); err == nil {
+		d.catalog, err = newCatalogInForce(d, s.catalog, refused)
+	}
+	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	d.metrics = newMetrics(d)
-	return d.run(ctx, listener)
+	d.metrics.registry.MustRegister(d.configMetrics()...)
+	return d.run(ctx, listener, hangups)
 }
 
-func (d *daemon) run(ctx context.Context, listener net.Listener) error {
-	jobs, err := d.jobs()
+func (d *daemon) run(ctx context.Context, listener net.Listener, hangups <-chan os.Signal) error {
+	follow, jobs, err := d.parts(d.inForce.Load())
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	opts, err := ingestOptions(d.app, d.cfg, d.lake)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	opts.Log, opts.Stats = d.log, d.stats
 	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: 10 * time.Second}
-	d.log.Info("started", "lake", d.cfg.Lake, "sources", len(d.cfg.Sources), "console", listener.Addr().String())
+	d.log.Info("started", "lake", d.lake.Root(), "sources", len(follow.Sources), "console", listener.Addr().String())
 
-	defer d.ignoreHangup()()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return ingest.Follow(ctx, opts) })
+	group.Go(func() error { return d.follow(ctx, follow) })
 	group.Go(func() error {
-		r := &schedule.Runner{Lake: d.lake, Now: d.app.now, Log: d.log, Jobs: jobs, Ended: d.metrics.jobEnded}
+		r := &schedule.Runner{
+			Lake: d.lake, Now: d.app.now, Log: d.log, Jobs: jobs, Ended: d.metrics.jobEnded,
+			Change: d.change, Beat: d.beat, Tick: d.service.tick(),
+		}
 		return r.Run(ctx)
 	})
 	group.Go(func() error { d.catalog.watch(ctx); return nil })
+	group.Go(func() error { d.reloads(ctx, hangups); return nil })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("console: %w", err)
@@ -112,46 +145,48 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 	})
 	group.Go(func() error {
 		<-ctx.Done()
+		d.log.Info("stopping: what was read is committed, jobs are ended", "seconds_at_most", stopTime.Seconds())
+		time.AfterFunc(stopTime, func() {
+			d.log.Error("it does not end; it is ended: what is not committed is read again at the next start", "seconds", stopTime.Seconds())
+			os.Exit(exitFailure)
+		})
 		// A new context: the daemon's own has ended.
 		sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
 		return server.Shutdown(sctx)
 	})
+	told := d.service.begin(ctx)
 	err = group.Wait()
+	told()
 	if err == nil || errors.Is(err, context.Canceled) {
-		d.log.Info("stopped", "lake", d.cfg.Lake)
+		d.log.Info("stopped", "lake", d.lake.Root())
 		return nil
 	}
 	return err
 }
 
-// ignoreHangup keeps the daemon going when its terminal closes, or when whoever
-// rotates logs or reloads services sends SIGHUP to all of them. The function
-// that it gives ends that.
-func (d *daemon) ignoreHangup() func() {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	go func() {
-		for range hangups {
-			d.log.Info("SIGHUP changes nothing: the catalog is read again whenever it changes, and a changed configuration needs a restart")
+// follow follows the sources until the context ends. Where other options come
+// meanwhile, the follower drains and commits, as at an end, and another one goes
+// on from there.
+func (d *daemon) follow(ctx context.Context, opts ingest.Options) error {
+	for {
+		fctx, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- ingest.Follow(fctx, opts) }()
+		select {
+		case err := <-ended:
+			stop()
+			return err
+		case opts = <-d.next:
+			stop()
+			if err := <-ended; err != nil || ctx.Err() != nil {
+				return err
+			}
+			select {
+			case d.exchanged <- struct{}{}:
+			case <-ctx.Done():
+				return nil
+			}
 		}
-	}()
-	return func() { signal.Stop(hangups); close(hangups) }
-}
-
-// command runs a command of this program on the daemon's configuration and clock.
-func (d *daemon) command(ctx context.Context, args ...string) error {
-	args = append(args, "--config", d.cfg.File, "--now", d.app.now().Format(time.RFC3339Nano), "--wait", d.app.wait.String())
-	// The running program itself, also when its file was replaced meanwhile.
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
-	cmd.Args[0] = "pixledger"
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = drainTime
-	out, err := cmd.CombinedOutput()
-	text := strings.TrimSpace(string(out))
-	if err != nil {
-		return fmt.Errorf("pixledger %s: %w: %s", args[0], err, text)
 	}
-	d.log.Debug("job said", "job", args[0], "output", text)
-	return nil
 }

@@ -39,6 +39,8 @@ type daemonStatus struct {
 	Process      int       `json:"process"`
 	Started      time.Time `json:"started"`
 	CatalogError string    `json:"catalog_error,omitempty"`
+	ConfigRead   time.Time `json:"config_read"`
+	ConfigError  string    `json:"config_error,omitempty"`
 }
 
 type sourceStatus struct {
@@ -116,6 +118,7 @@ scripts; the other formats have a row for each figure.`,
 			}
 			cfg, err := a.config()
 			if err != nil {
+				a.goesOn()
 				return err
 			}
 			l, err := lake.Open(cfg.Lake)
@@ -226,7 +229,8 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 	running := a.daemonRuns(l)
 	n, ok := readDaemonNote(l)
 	if ok && running {
-		r.Daemon = &daemonStatus{Process: n.Process, Started: n.Started, CatalogError: n.CatalogError}
+		r.Daemon = &daemonStatus{Process: n.Process, Started: n.Started, CatalogError: n.CatalogError, ConfigRead: n.ConfigRead, ConfigError: n.ConfigError}
+		r.configuration(&n)
 		if n.CatalogError != "" {
 			r.warn("the catalog's file was refused, the one before is in force: "+n.CatalogError, "mend the file; `pixledger catalog check` shows every mistake")
 		}

@@ -143,14 +143,19 @@ var configSchema = sync.OnceValues(func() (*yamlfile.Schema, error) { return yam
 // LoadConfig reads and validates the configuration at path. What is wrong with
 // it comes as yamlfile.Mistakes, all at once, in file order.
 func LoadConfig(path string) (*Config, error) {
-	content, err := yamlfile.Read(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no configuration %s: name one with -c, or write one with: pixledger init DIR", path)
-	}
+	content, err := readConfig(path)
 	if err != nil {
 		return nil, err
 	}
 	return parseConfig(path, content, os.LookupEnv)
+}
+
+func readConfig(path string) ([]byte, error) {
+	content, err := yamlfile.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no configuration %s: name one with -c, or write one with: pixledger init DIR", path)
+	}
+	return content, err
 }
 
 // parseConfig is LoadConfig for content at hand; path names the file and is

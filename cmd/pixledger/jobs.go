@@ -38,22 +38,22 @@ func scheduled(cfg *Config) []scheduledJob {
 
 // jobs are what the schedule runs: each a command of this program in a process
 // of its own, so that its memory goes back when it ends and its failure is its own.
-func (d *daemon) jobs() ([]schedule.Job, error) {
+func (d *daemon) jobs(conf *configInForce) ([]schedule.Job, error) {
 	var jobs []schedule.Job
-	for _, j := range scheduled(d.cfg) {
-		when, err := schedule.Parse(j.spec, d.cfg.TimeZone)
+	for _, j := range scheduled(conf.cfg) {
+		when, err := schedule.Parse(j.spec, conf.cfg.TimeZone)
 		if err != nil {
 			return nil, fmt.Errorf("schedule.%s: %w", j.name, err)
 		}
-		job := schedule.Job{Name: j.name, When: when, After: j.after, Timeout: d.cfg.Limits.JobTime, Retries: j.retries}
+		job := schedule.Job{Name: j.name, When: when, After: j.after, Timeout: conf.cfg.Limits.JobTime, Retries: j.retries}
 		if j.locks {
 			job.Group = "attributions"
 		}
 		job.Run = func(ctx context.Context) error {
 			if !j.byCatalog {
-				return d.command(ctx, j.name)
+				return d.command(ctx, conf, j.name)
 			}
-			return d.command(ctx, j.name, "--catalog", d.lake.CatalogFile(d.catalog.digest()))
+			return d.command(ctx, conf, j.name, "--catalog", d.lake.CatalogFile(d.catalog.digest()))
 		}
 		jobs = append(jobs, job)
 	}

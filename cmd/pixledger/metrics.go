@@ -42,7 +42,7 @@ func newMetrics(d *daemon) *metrics {
 		m.runs, m.lastRun, m.duration, &lakeCollector{d: d},
 	)
 	// A restart makes no alert of what was done before it, and hides none.
-	for _, j := range scheduled(d.cfg) {
+	for _, j := range scheduled(d.config()) {
 		m.runs.WithLabelValues(j.name, "success")
 		m.runs.WithLabelValues(j.name, "failure")
 		h, err := schedule.ReadHistory(d.lake, j.name)
@@ -106,13 +106,13 @@ func (c *lakeCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	gaps := map[string]map[lake.GapReason]int{}
-	for _, g := range ingest.Gaps(state, ingestSources(c.d.cfg), c.d.app.now()) {
+	for _, g := range ingest.Gaps(state, ingestSources(c.d.config()), c.d.app.now()) {
 		if gaps[g.Source] == nil {
 			gaps[g.Source] = map[lake.GapReason]int{}
 		}
 		gaps[g.Source][g.Reason]++
 	}
-	for _, s := range c.d.cfg.Sources { // zeros too, so that an alert has something to rise from
+	for _, s := range c.d.config().Sources { // zeros too, so that an alert has something to rise from
 		for _, reason := range lake.GapReasons {
 			ch <- prometheus.MustNewConstMetric(descGaps, prometheus.GaugeValue, float64(gaps[s.Name][reason]), s.Name, string(reason))
 		}
@@ -151,8 +151,8 @@ func (d *daemon) handler() http.Handler {
 
 // authorized asks for the console's token where one is configured.
 func (d *daemon) authorized(next http.Handler) http.Handler {
-	token := d.cfg.Console.Token
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token := d.config().Console.Token
 		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if token != "" && subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
 			w.Header().Set("WWW-Authenticate", "Bearer")

@@ -439,3 +439,21 @@ func TestOtherJobs(t *testing.T) {
 		}
 	})
 }
+
+// An interval is counted from any time, not from whole seconds: each of its times
+// has one run.
+func TestEveryFromWithinASecond(t *testing.T) {
+	l := testLake(t)
+	synctest.Test(t, func(t *testing.T) {
+		<-time.After(700 * time.Millisecond)
+		start := time.Now()
+		var at []time.Duration
+		passes(t, runnerFor(l, Job{Name: "attribute", When: spec(t, "@every 2s", time.UTC), Run: func(context.Context) error {
+			at = append(at, time.Since(start))
+			return nil
+		}}), 9*time.Second)
+		if got := fmt.Sprint(at); got != "[2s 4s 6s 8s]" {
+			t.Errorf("it ran after %s", got)
+		}
+	})
+}

@@ -78,7 +78,9 @@ func (s *Spec) everyHour() bool {
 // five years.
 func (s *Spec) Next(t time.Time) time.Time {
 	if s.every != nil {
-		return s.every.Next(t.In(s.zone))
+		// The parser's own Next is of whole seconds, and comes before the delay has
+		// passed since a time that is not.
+		return t.Add(s.every.Delay).In(s.zone)
 	}
 	t = t.In(s.zone)
 	lower := onWall(t) // exclusive, on the wall

@@ -21,6 +21,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"pixledger/ingest/edge/edgetest"
+	"pixledger/schemas/lake"
 )
 
 // daemonWorld is a daemon with its logs and configuration.
@@ -360,36 +361,48 @@ func TestReloadOfWhatIsNoConfiguration(t *testing.T) {
 	w.appendLines("pixel.log", 0, 3)
 
 	w.configure(fmt.Sprintf("console: {listen: %q}", edgetest.Addr(t)))
-	waitFor(t, "status to warn of a change", func() bool {
-		return strings.Contains(w.run("status", "--format", "table"), "warning: the configuration's file was refused")
-	}, w.said)
+	w.warns("the configuration's file was refused")
 	w.signal(syscall.SIGHUP)
 	w.says("configuration refused", 2)
-	waitFor(t, "status to say what needs a restart", func() bool {
-		out := w.run("status", "--format", "table")
-		return strings.Contains(out, "console.listen is "+w.newAddress()) && strings.Contains(out, "that needs a restart")
-	}, w.said)
+	w.warns("and was " + w.address + ": that needs a restart")
 
 	w.configure()
-	waitFor(t, "status to warn of the old refusal", func() bool { return strings.Contains(w.run("status"), "kill -HUP") }, w.said)
 	w.signal(syscall.SIGHUP)
 	w.says("configuration in force", 1)
-	waitFor(t, "status without a warning of it", func() bool { return !strings.Contains(w.run("status"), "configuration") }, w.said)
+	waitFor(t, "status without a warning of it", func() bool { return !strings.Contains(fmt.Sprint(w.warnings()), "configuration") }, w.said)
 	w.configure("adjust_days: 80")
-	if out := w.run("status"); !strings.Contains(out, "has changed since the daemon read it") {
-		t.Errorf("status does not tell of a change that is not in force: %s", out)
-	}
+	w.warns("has changed since the daemon read it")
 	w.stop()
 	w.expectLines(3)
 }
 
-// newAddress is what the configuration's file says of the console.
-func (w *daemonWorld) newAddress() string {
-	cfg, err := LoadConfig(w.path("pixledger.yaml"))
+// warnings are those of status, asked within this process.
+func (w *daemonWorld) warnings() []warning {
+	w.t.Helper()
+	a := &app{configPath: w.path("pixledger.yaml")}
+	cfg, err := a.config()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return cfg.Console.Listen
+	l, err := lake.Open(cfg.Lake)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r, err := a.status(cfg, l)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r.Warnings
+}
+
+// warns waits until status warns of something, with the remedy.
+func (w *daemonWorld) warns(what string) {
+	w.t.Helper()
+	waitFor(w.t, what, func() bool {
+		return slices.ContainsFunc(w.warnings(), func(x warning) bool {
+			return strings.Contains(x.What, what) && strings.Contains(x.Remedy, "kill -HUP")
+		})
+	}, func() string { return fmt.Sprint(w.warnings()) + w.said() })
 }
 
 // jobProcess waits for the daemon's job and gives its process.

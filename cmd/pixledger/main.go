@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"pixledger/schemas/lake"
 )
 
 func main() {
@@ -19,6 +21,9 @@ func main() {
 
 // realMain is main without its exit, so that tests run it as a program.
 func realMain() int {
+	// What it makes is for its user and group alone, whatever the umask that it
+	// was started with: no file has more, and the lake's have no less.
+	syscall.Umask(int(0o777 &^ lake.DirMode))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// The first signal asks the command to end; a second one ends the process,

@@ -20,7 +20,7 @@ func (l *Lake) lockPublish() (unlock func(), err error) {
 	if err := l.disk.Before(disk.Op{Kind: disk.Lock, Path: p}); err != nil {
 		return nil, fmt.Errorf("lock the lake: %w", err)
 	}
-	f := flock.New(p)
+	f := flock.New(p, flock.SetPermissions(FileMode))
 	if err := f.Lock(); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("lock the lake: %w", err)
@@ -53,7 +53,7 @@ func (e *HeldError) Error() string {
 // process, or when unlock is called.
 func (l *Lake) Lock(ctx context.Context, name, holder string, wait time.Duration) (unlock func(), err error) {
 	p := l.Path(locksDir + "/" + name)
-	f := flock.New(p)
+	f := flock.New(p, flock.SetPermissions(FileMode))
 	ok, err := f.TryLock()
 	if err == nil && !ok && wait > 0 {
 		wctx, cancel := context.WithTimeout(ctx, wait)

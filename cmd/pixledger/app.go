@@ -59,7 +59,7 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return errors.Join(a.setClock(), a.beginJob(c)) },
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // there is one of our own
 		Args:              cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return usagef("no command was given; allowed: %s", strings.Join(commandNames(c), " "))
@@ -89,12 +89,13 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 		{groupWork, a.runCommand()}, {groupWork, a.ingestCommand()}, {groupWork, a.attributeCommand()},
 		{groupWork, a.closeCommand()}, {groupWork, a.voidCommand()}, {groupWork, a.creditCommand()}, {groupWork, a.exportCommand()},
 		{groupAnswer, a.reportCommand()}, {groupAnswer, a.explainCommand()}, {groupAnswer, a.queryCommand()}, {groupAnswer, a.warehouseCommand()},
-		{groupCare, a.statusCommand()}, {groupCare, a.doctorCommand()}, {groupCare, a.verifyCommand()}, {groupCare, a.rebuildCommand()},
+		{groupCare, a.statusCommand()}, {groupCare, a.doctorCommand()}, {groupCare, a.verifyCommand()}, {groupCare, a.rebuildCommand()}, {groupCare, a.completionCommand()},
 	} {
 		c.cmd.GroupID = c.group
 		root.AddCommand(c.cmd)
 	}
 	root.SetHelpCommand(helpCommand(root))
+	a.addCompletions(root)
 	for _, c := range allCommands(root) {
 		c.Args = usageArgs(c.Args)
 	}
@@ -178,6 +179,9 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 		Short:   "Help about any command",
 		Example: "  pixledger help report\n  pixledger help catalog check",
 		GroupID: groupStart,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return commandNames(root), cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			about := root
 			for _, name := range args {

@@ -33,7 +33,7 @@ On SIGTERM or SIGINT it commits what it has read, ends its jobs, and ends, all
 within seconds; a second one ends it at once. On SIGHUP it reads the
 configuration again, without losing a line; one with mistakes is refused, and
 the one before stays in force. The catalog is read again when it changes. Under
-systemd it says how it is and answers the watchdog: see docs/operating.md.`,
+systemd it says how it is and answers the watchdog: see docs/running.md.`,
 		Example: "  pixledger run -c /etc/pixledger/pixledger.yaml",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runDaemon(c.Context()) },
@@ -170,9 +170,10 @@ func (d *daemon) run(ctx context.Context, listener net.Listener, hangups <-chan 
 // on from there.
 func (d *daemon) follow(ctx context.Context, opts ingest.Options) error {
 	for {
+		now := opts
 		fctx, stop := context.WithCancel(ctx)
 		ended := make(chan error, 1)
-		go func() { ended <- ingest.Follow(fctx, opts) }()
+		go func() { ended <- ingest.Follow(fctx, now) }()
 		select {
 		case err := <-ended:
 			stop()

@@ -122,10 +122,24 @@ func OpenOrCreateOn(d *disk.Disk, root string, now time.Time) (*Lake, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := l.makeFolders(); err != nil {
+		return nil, fmt.Errorf("open the lake: %w", err)
+	}
 	if err := l.Recover(); err != nil {
 		return nil, err
 	}
 	return l, nil
+}
+
+// makeFolders makes the folders of _state, as far as they are missing: one that
+// is empty comes back from few backups.
+func (l *Lake) makeFolders() error {
+	for _, dir := range []string{commitsDir, checkpointDir, stagingDir, locksDir, catalogsDir, tempDir, jobsDir} {
+		if err := l.disk.MkdirAll(l.Path(dir), DirMode); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func create(d *disk.Disk, root string, now time.Time) (*Lake, error) {
@@ -137,10 +151,8 @@ func create(d *disk.Disk, root string, now time.Time) (*Lake, error) {
 		}
 	}
 	l := &Lake{root: root, disk: d, folders: map[string]bool{}}
-	for _, dir := range []string{commitsDir, checkpointDir, stagingDir, locksDir, catalogsDir, tempDir, jobsDir} {
-		if err := d.MkdirAll(l.Path(dir), DirMode); err != nil {
-			return nil, fmt.Errorf("create the lake: %w", err)
-		}
+	if err := l.makeFolders(); err != nil {
+		return nil, fmt.Errorf("create the lake: %w", err)
 	}
 	for _, dir := range []string{filepath.Dir(root), root, l.Path(stateDir)} {
 		if err := d.SyncDir(dir); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -53,6 +54,9 @@ func (e *HeldError) Error() string {
 // process, or when unlock is called.
 func (l *Lake) Lock(ctx context.Context, name, holder string, wait time.Duration) (unlock func(), err error) {
 	p := l.Path(locksDir + "/" + name)
+	if err := l.disk.MkdirAll(filepath.Dir(p), DirMode); err != nil {
+		return nil, fmt.Errorf("lock %q: %w", name, err)
+	}
 	f := flock.New(p, flock.SetPermissions(FileMode))
 	ok, err := f.TryLock()
 	if err == nil && !ok && wait > 0 {

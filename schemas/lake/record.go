@@ -18,7 +18,12 @@ import (
 	"time"
 )
 
-// Version is the version of the lake's layout that this program writes.
+// Version is the version of the lake's layout that this program writes. It reads
+// that and all before it; a lake of a newer one is refused by every command.
+//
+// It is raised only when a program that does not know the new layout would read
+// or write the lake wrongly: not for a column, a key of a record or a file that
+// it may overlook. How a migration is then to be written stands in decision 24.
 const Version = 1
 
 // Record is one commit. Records are numbered from 1 without gaps and never

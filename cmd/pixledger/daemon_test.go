@@ -298,6 +298,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 	w := newDaemonWorld(t)
 	w.launch()
 	var stop atomic.Bool
+	var last atomic.Int64
 	written := make(chan int)
 	go func() {
 		n := 10_000
@@ -306,7 +307,8 @@ func TestReloadsUnderLoad(t *testing.T) {
 		for turn := 0; !stop.Load(); turn++ {
 			w.appendLines("pixel.log", n, n+7)
 			n += 7
-			if turn%300 == 299 {
+			last.Store(int64(n))
+			if turn%150 == 149 {
 				if err := os.Rename(w.path("pixel.log"), w.path(fmt.Sprintf("pixel.log.%d", turn))); err != nil {
 					t.Error(err)
 				}
@@ -324,6 +326,8 @@ func TestReloadsUnderLoad(t *testing.T) {
 		w.configure(more...)
 		w.signal(syscall.SIGHUP)
 		w.says("configuration in force", i+1)
+		further := last.Load() + 500
+		waitFor(t, "more lines", func() bool { return last.Load() >= further }, w.said)
 	}
 	stop.Store(true)
 	n := <-written
@@ -484,11 +488,17 @@ func mustInt(t *testing.T, s string) int {
 	return n
 }
 
-// SIGTERM ends a daemon with a job under way within seconds, the job too.
+// A job that the kernel ends fails alone. SIGTERM ends a daemon with a job under
+// way within seconds, the job too.
 func TestStopEndsJobs(t *testing.T) {
 	w := newDaemonWorld(t)
 	job, unlock := w.waitingJob()
 	defer unlock()
+	if err := syscall.Kill(job, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	w.says(`msg="job failed" job=attribute`, 1)
+	job = w.jobProcess()
 	w.appendLines("pixel.log", 1, 5)
 	begun := time.Now()
 	w.stop()

@@ -29,7 +29,7 @@ bash-completion. To load it in every shell:
   zsh         pixledger completion zsh > "${fpath[1]}/_pixledger"
   fish        pixledger completion fish > ~/.config/fish/completions/pixledger.fish
   powershell  pixledger completion powershell >> $PROFILE`,
-		Example:   "  source <(pixledger completion bash)",
+		Example:   "  pixledger completion bash > /etc/bash_completion.d/pixledger",
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: shells,
 		RunE: func(c *cobra.Command, args []string) error {

@@ -308,7 +308,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 			w.appendLines("pixel.log", n, n+7)
 			n += 7
 			last.Store(int64(n))
-			if turn%150 == 149 {
+			if turn%60 == 59 {
 				if err := os.Rename(w.path("pixel.log"), w.path(fmt.Sprintf("pixel.log.%d", turn))); err != nil {
 					t.Error(err)
 				}
@@ -326,7 +326,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 		w.configure(more...)
 		w.signal(syscall.SIGHUP)
 		w.says("configuration in force", i+1)
-		further := last.Load() + 500
+		further := last.Load() + 150
 		waitFor(t, "more lines", func() bool { return last.Load() >= further }, w.said)
 	}
 	stop.Store(true)

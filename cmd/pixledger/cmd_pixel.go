@@ -9,6 +9,6 @@ func (a *app) pixelCommand() *cobra.Command {
 		Example: "  pixledger pixel list\n  pixledger pixel export --order-id --value 9012\n  pixledger pixel status 9012",
 		RunE:    needSubcommand,
 	}
-	c.AddCommand(a.pixelListCommand(), a.pixelShowCommand(), a.pixelExportCommand())
+	c.AddCommand(a.pixelListCommand(), a.pixelShowCommand(), a.pixelExportCommand(), a.pixelStatusCommand())
 	return c
 }

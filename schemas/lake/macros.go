@@ -15,7 +15,8 @@ type Macros struct {
 	Rest    int64 `json:"rest,omitempty"` // of all other parameters
 }
 
-func (m Macros) add(o Macros) Macros {
+// Plus adds up two counts.
+func (m Macros) Plus(o Macros) Macros {
 	return Macros{m.OrderID + o.OrderID, m.Value + o.Value, m.Other + o.Other, m.Rest + o.Rest}
 }
 
@@ -52,7 +53,7 @@ func AddMacros(to map[string]Macros, pixel string, m Macros) map[string]Macros {
 	if _, known := to[pixel]; !known && len(to) >= maxMacroPixels {
 		pixel = NoPixel
 	}
-	to[pixel] = to[pixel].add(m)
+	to[pixel] = to[pixel].Plus(m)
 	return to
 }
 
@@ -67,7 +68,7 @@ func mergeMacros(to, from map[string]Macros) map[string]Macros {
 	}
 	if len(to)+len(from) <= maxMacroPixels {
 		for pixel, m := range from {
-			to[pixel] = to[pixel].add(m)
+			to[pixel] = to[pixel].Plus(m)
 		}
 		return to
 	}

@@ -43,7 +43,7 @@ func TestMacrosAreBounded(t *testing.T) {
 	}
 	var sum Macros
 	for _, m := range both.PixelMacros {
-		sum = sum.add(m)
+		sum = sum.Plus(m)
 	}
 	if want := (Macros{OrderID: 3000, Value: 6000, Rest: 3000}); sum != want {
 		t.Errorf("the sum is %+v, should be %+v", sum, want)

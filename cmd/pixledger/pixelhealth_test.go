@@ -109,6 +109,7 @@ var diseases = map[int64]disease{
 		l.set("order_id", "[ORDER_ID]")
 		l.sometimes(2, func() { l.set("id", ""); l.set("code", "checkout"); l.set("member", "958") })
 	}), want: "unreplaced_macros", words: []string{"order_id 60 times", "60 loads from 2026-11-12 to 2026-11-13"}},
+	31: {pixel: "event_category: purchase", change: always(func(l *load) { l.set("order_id", "[ORDER_ID]") }), want: "unreplaced_macros", words: []string{"order_id 60 times"}},
 	16: {change: always(func(l *load) { l.sometimes(12, func() { l.page = "https://staging.shop.example:8443/done" }) }), want: "test_hosts", words: []string{"4 loads", `"staging.shop.example" (4)`}},
 	17: {change: always(func(l *load) {
 		if l.age() < 24*time.Hour {

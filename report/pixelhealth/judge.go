@@ -25,7 +25,9 @@ type judge struct {
 	figures   figures
 	macros    map[string]lake.Macros // by UTC date
 	strangers []stranger
-	out       Pixel
+
+	unreplaced macros // counted for the time that is judged
+	out        Pixel
 }
 
 func (j *judge) find(id string, severity Severity, remedy, format string, args ...any) {
@@ -46,6 +48,7 @@ func (j *judge) pixelHealth() Pixel {
 	if f.LoadsDay >= few {
 		j.out.Judged = "24 hours"
 	}
+	j.unreplaced = j.countMacros()
 	j.fillFigures()
 	j.rhythm()
 	if c := f.Contents; c != nil {
@@ -59,7 +62,7 @@ func (j *judge) pixelHealth() Pixel {
 			j.placement(c)
 		}
 	}
-	j.unreplaced()
+	j.macrosLeft()
 	j.hosts()
 	j.codeWithoutMember()
 	j.unattributed()

@@ -30,6 +30,8 @@ func (j *judge) traffic(c *contents) {
 func (j *judge) orders(c *contents) {
 	missing := c.Valid - c.WithOrder
 	switch {
+	case j.explainedByMacros(j.unreplaced.sum.OrderID, missing, c.Valid):
+		// unreplaced_macros says it, with what to do about it.
 	case c.WithOrder == 0 && j.isPurchase():
 		j.find("no_order_id", Warning, "export the tag with --order-id: reloads of the page count as orders of their own, and nothing can be reconciled",
 			"none of %s in %s has an order id, and its conversions are purchases", loadsText(c.Valid), j.out.Judged)
@@ -60,6 +62,7 @@ func (j *judge) orders(c *contents) {
 func (j *judge) values(c *contents) {
 	missing := c.Valid - c.WithValue
 	switch {
+	case j.explainedByMacros(j.unreplaced.sum.Value, missing, c.Valid):
 	case c.WithValue == 0 && j.isPurchase():
 		j.find("no_value", Note, "export the tag with --value, where the advertiser wants to see its own revenue in reports",
 			"none of %s in %s has a value, and its conversions are purchases", loadsText(c.Valid), j.out.Judged)
@@ -109,43 +112,60 @@ func (j *judge) placement(c *contents) {
 	}
 }
 
-// unreplaced judges the macros that nobody replaced: they count as absent, so that
-// the account of lines alone knows of them.
-func (j *judge) unreplaced() {
+// macros are the parameters that nobody filled in, on the UTC dates of the time that
+// is judged, and the loads of those dates.
+type macros struct {
+	sum         lake.Macros
+	loads       int64
+	first, last string // the dates
+}
+
+// countMacros reads them from the account of lines: they count as absent, so that it
+// alone knows of them.
+func (j *judge) countMacros() macros {
 	from := j.until.Add(-24 * time.Hour)
 	if j.out.Judged != "24 hours" {
 		from = j.until.Add(-7 * 24 * time.Hour)
 	}
-	first, last := from.UTC().Format(time.DateOnly), j.until.UTC().Format(time.DateOnly)
-	within := func(date string) bool { return first <= date && date <= last }
-	var m lake.Macros
+	m := macros{first: from.UTC().Format(time.DateOnly), last: j.until.UTC().Format(time.DateOnly)}
+	within := func(date string) bool { return m.first <= date && date <= m.last }
 	for date, of := range j.macros {
 		if within(date) {
-			m = m.Plus(of)
+			m.sum = m.sum.Plus(of)
 		}
 	}
-	loads := int64(0)
 	for _, d := range j.figures.Dates {
 		if within(d.Date) {
-			loads += d.Loads
+			m.loads += d.Loads
 		}
 	}
+	return m
+}
+
+// explainedByMacros tells whether most of what a parameter is missing in is a macro
+// that nobody replaced, often enough to be a finding of its own.
+func (j *judge) explainedByMacros(count, missing, valid int64) bool {
+	m := j.unreplaced
+	return m.loads >= few && atLeast(count, m.loads, 5, 5) && 2*count*valid >= missing*m.loads
+}
+
+// macrosLeft judges the macros that nobody replaced.
+func (j *judge) macrosLeft() {
+	m := j.unreplaced
 	var names []string
-	worst := int64(0)
 	for _, of := range []struct {
 		name  string
 		count int64
-	}{{"order_id", m.OrderID}, {"value", m.Value}, {"other", m.Other}, {"other parameters", m.Rest}} {
-		if atLeast(of.count, loads, 5, 5) {
+	}{{"order_id", m.sum.OrderID}, {"value", m.sum.Value}, {"other", m.sum.Other}, {"other parameters", m.sum.Rest}} {
+		if atLeast(of.count, m.loads, 5, 5) {
 			names = append(names, fmt.Sprintf("%s %d times", of.name, of.count))
-			worst = max(worst, of.count)
 		}
 	}
-	if len(names) == 0 || loads < few {
+	if len(names) == 0 || m.loads < few {
 		return
 	}
 	j.find("unreplaced_macros", Warning, "the page, or the server that calls, must put its own values in the place of [ORDER_ID], [REVENUE] and the like; what is not needed is left out of the tag",
-		"parameters hold macros that nobody replaced, and count as absent: %s, in %s from %s to %s (UTC)", strings.Join(names, ", "), loadsText(loads), first, last)
+		"parameters hold macros that nobody replaced, and count as absent: %s, in %s from %s to %s (UTC)", strings.Join(names, ", "), loadsText(m.loads), m.first, m.last)
 }
 
 // testHosts is what hosts look like that are no shop's: names kept for tests,

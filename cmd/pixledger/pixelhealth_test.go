@@ -297,7 +297,16 @@ func TestPixelHealth(t *testing.T) {
 			t.Errorf("stderr does not say %s:\n%s", want, warned)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, "lake")); err != nil {
+
+	// The catalog that the lake keeps tells since when a pixel could have fired.
+	kept, err := filepath.Glob(filepath.Join(dir, "lake", "_state", "catalogs", "*.yaml"))
+	if err != nil || len(kept) != 1 {
+		t.Fatal(kept, err)
+	}
+	if err := os.Chtimes(kept[0], time.Time{}, healthNow.Add(-50*time.Hour)); err != nil {
 		t.Fatal(err)
+	}
+	if page, _ := say("pixel", "status", "2"); !strings.Contains(page, "never_fired: it has never fired; it is in the catalog since 2026-11-11 04:00:00Z at the latest, and the lake's events begin") {
+		t.Error(page)
 	}
 }

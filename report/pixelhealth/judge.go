@@ -25,6 +25,7 @@ type judge struct {
 	figures   figures
 	macros    map[string]lake.Macros // by UTC date
 	strangers []stranger
+	since     time.Time // from when on the lake's catalogs have a pixel that never fired; zero: not known
 
 	unreplaced macros // counted for the time that is judged
 	out        Pixel

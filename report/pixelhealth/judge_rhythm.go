@@ -60,6 +60,9 @@ func (j *judge) neverFired() {
 	if !j.first.IsZero() {
 		since = "the lake's events begin " + stamp(j.first)
 	}
+	if !j.since.IsZero() {
+		since = "it is in the catalog since " + stamp(j.since) + " at the latest, and " + since
+	}
 	if from := j.pixel.Period.From; from != nil {
 		since = "it is active from " + stamp(*from) + " on, and " + since
 	}

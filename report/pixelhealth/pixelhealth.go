@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"pixledger/schemas"
@@ -144,12 +145,16 @@ func Look(ctx context.Context, db *lakedb.DB, o Options) (*Health, error) {
 		return nil, fmt.Errorf("health of pixels: %w", err)
 	}
 	macros := macrosByPixel(db.State, db.Catalog)
+	kept := sync.OnceValue(func() []keptCatalog { return keptCatalogs(db.Lake, o.Now) })
 	for _, f := range all {
 		p := db.Catalog.Pixel(f.id)
 		if p == nil {
 			continue
 		}
 		j := judge{catalog: db.Catalog, pixel: p, now: o.Now, until: until, first: known.first, figures: f.figures, macros: macros[f.id], strangers: unknown}
+		if f.figures.LastFired == nil {
+			j.since = knownSince(db.Lake, kept(), p.ID)
+		}
 		h.Pixels = append(h.Pixels, j.pixelHealth())
 	}
 	h.Strangers = strangerFindings(db.Catalog, unknown)

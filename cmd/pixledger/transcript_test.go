@@ -14,26 +14,14 @@ func TestExportsByHand(t *testing.T) {
 	showsTranscripts(t, "docs/exports.md")
 }
 
-// So are those about pixels, which change nothing there.
-func TestPixelsByHand(t *testing.T) {
-	showsTranscripts(t, "docs/pixels.md", "docs/pixel-health.md", "docs/segments.md")
-}
-
-// showsTranscripts runs the command lines of documents' console blocks in their
-// order, by sh in the folder that the demo leaves, and compares what they print
-// with what stands behind each. A line that ends in \ goes on in the next.
-func showsTranscripts(t *testing.T, documents ...string) {
+// showsTranscripts runs the command lines of a document's console blocks in
+// their order, by sh in the folder that the demo leaves, and compares what they
+// print with what stands behind each. A line that ends in \ goes on in the next.
+func showsTranscripts(t *testing.T, document string) {
 	t.Helper()
 	dir := t.TempDir()
 	program{t: t, dir: dir}.run("demo", "--keep", "try")
 	linkProgram(t, filepath.Join(dir, "bin"))
-	for _, document := range documents {
-		showsTranscriptsOf(t, document, dir)
-	}
-}
-
-func showsTranscriptsOf(t *testing.T, document, dir string) {
-	t.Helper()
 	home := filepath.Join(dir, "try")
 	path := filepath.Join(repository, document)
 	text := readText(t, path)

@@ -67,7 +67,7 @@ them, in the same call; segments are given by id or by code.
 				warnings = append(warnings, pausedWarning(s.catalog, p, a.now())...)
 			}
 			if err := errors.Join(wrong...); err != nil {
-				return lines("pixel export", err)
+				return reasons("pixel export", err)
 			}
 			return a.printTags(tags, warnings)
 		},
@@ -133,8 +133,8 @@ func pausedWarning(cat *schemas.Catalog, p *schemas.Pixel, now time.Time) []stri
 	return nil
 }
 
-// lines gives several reasons as one failure: the second and further ones stand
+// reasons gives several reasons as one failure: the second and further ones stand
 // on lines of their own.
-func lines(command string, err error) error {
+func reasons(command string, err error) error {
 	return errors.New(command + ": " + strings.ReplaceAll(err.Error(), "\n", "\npixledger: "+command+": "))
 }

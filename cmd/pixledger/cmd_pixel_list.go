@@ -15,11 +15,11 @@ import (
 	"pixledger/schemas"
 )
 
-// bigInt is the type of ids in results: text in json, never rounded in xlsx.
-var bigInt = &report.Type{Kind: report.KindBigInt, Name: "BIGINT"}
+// idType is the type of ids in results: text in json, never rounded in xlsx.
+var idType = &report.Type{Kind: report.KindBigInt, Name: "BIGINT"}
 
-// text is the type of words in results.
-var text = &report.Type{Kind: report.KindText, Name: "VARCHAR"}
+// textType is the type of words in results.
+var textType = &report.Type{Kind: report.KindText, Name: "VARCHAR"}
 
 // orNull is a text that is null where it is empty.
 func orNull(s string) any {
@@ -62,8 +62,8 @@ func (a *app) listPixels(w io.Writer, f report.Format, cat *schemas.Catalog) err
 		return err
 	}
 	if err := out.Begin([]report.Column{
-		{Name: "pixel_id", Type: bigInt}, {Name: "name", Type: text}, {Name: "code", Type: text}, {Name: "advertiser_id", Type: bigInt},
-		{Name: "advertiser_name", Type: text}, {Name: "status", Type: text}, {Name: "why", Type: text},
+		{Name: "pixel_id", Type: idType}, {Name: "name", Type: textType}, {Name: "code", Type: textType}, {Name: "advertiser_id", Type: idType},
+		{Name: "advertiser_name", Type: textType}, {Name: "status", Type: textType}, {Name: "why", Type: textType},
 	}); err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ FILE:LINE:COLUMN; a value without one is the default.`,
 			}
 			pixels, err := findAll("pixel", s.catalog.Pixels, pixelEntry, ids)
 			if err != nil {
-				return lines("pixel show", err)
+				return reasons("pixel show", err)
 			}
 			if host == "" {
 				host = s.cfg.Edge.Host
@@ -170,7 +170,7 @@ func showPixel(s *setup, p *schemas.Pixel, now time.Time, host string) *shownPix
 	out.say("pixel", "status", string(status)+": "+why)
 
 	settings := p.SettingsAt(now)
-	for _, key := range settingKeys {
+	for _, key := range shownSettings {
 		position, stands := at.Setting(p.ID, key.name, now)
 		out.add("settings", key.name, key.value(settings), position, stands)
 	}
@@ -178,7 +178,7 @@ func showPixel(s *setup, p *schemas.Pixel, now time.Time, host string) *shownPix
 		if !c.From.After(now) {
 			continue
 		}
-		for _, key := range settingKeys {
+		for _, key := range shownSettings {
 			if key.set(c.Set) {
 				position, stands := at.Setting(p.ID, key.name, c.From)
 				out.add("from "+c.From.Format(time.RFC3339Nano), key.name, key.value(c.To), position, stands)
@@ -193,8 +193,8 @@ func showPixel(s *setup, p *schemas.Pixel, now time.Time, host string) *shownPix
 	return out
 }
 
-// settingKeys are the settings in the words of the catalog.
-var settingKeys = []struct {
+// shownSettings are the settings in the words of the catalog.
+var shownSettings = []struct {
 	name  string
 	value func(schemas.PixelSettings) string
 	set   func(schemas.SettingsKeys) bool

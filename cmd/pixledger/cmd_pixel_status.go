@@ -49,7 +49,7 @@ docs/pixel-health.md has what is looked at, from which numbers on.`,
 				return err
 			}
 			if _, err := findAll("pixel", s.catalog.Pixels, pixelEntry, ids); err != nil {
-				return lines("pixel status", err)
+				return reasons("pixel status", err)
 			}
 			var health *pixelhealth.Health
 			bar := a.newProgress("looking at pixels", rowProgress)
@@ -101,9 +101,9 @@ func writePixelLines(w io.Writer, f report.Format, h *pixelhealth.Health) error 
 		return err
 	}
 	if err := out.Begin([]report.Column{
-		{Name: "pixel_id", Type: bigInt}, {Name: "pixel_name", Type: text}, {Name: "status", Type: text}, {Name: "why", Type: text},
-		{Name: "last_fired", Type: instantType}, {Name: "loads_last_12_hours", Type: bigInt},
-		{Name: "findings", Type: bigInt}, {Name: "severity", Type: text}, {Name: "finding", Type: text}, {Name: "what", Type: text},
+		{Name: "pixel_id", Type: idType}, {Name: "pixel_name", Type: textType}, {Name: "status", Type: textType}, {Name: "why", Type: textType},
+		{Name: "last_fired", Type: instantType}, {Name: "loads_last_12_hours", Type: idType},
+		{Name: "findings", Type: idType}, {Name: "severity", Type: textType}, {Name: "finding", Type: textType}, {Name: "what", Type: textType},
 	}); err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ user. --now gives the list of another moment. User ids are personal data.`,
 			}
 			segments, err := findSegments(s.catalog, args)
 			if err != nil {
-				return lines("segment export", err)
+				return reasons("segment export", err)
 			}
 			if o.Host, err = a.tagHost("segment export", o.Host, s.cfg); err != nil {
 				return err
@@ -97,7 +97,7 @@ func (a *app) exportMembers(c *cobra.Command, asked []string, out string, f repo
 	}
 	segments, err := findSegments(s.catalog, asked)
 	if err != nil {
-		return lines("segment export", err)
+		return reasons("segment export", err)
 	}
 	return a.answer(c.Context(), s, out, func(db *lakedb.DB, w io.Writer) error {
 		return report.SegmentMembers(c.Context(), db, segmentIDs(segments), w, f)

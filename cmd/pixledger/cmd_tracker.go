@@ -51,7 +51,7 @@ replaces: [CACHEBUSTER], a new number each time; [ANCOST], what the touch costs;
 			}
 			trackers, err := findAll("tracker", s.catalog.Trackers, trackerEntry(s.catalog), ids)
 			if err != nil {
-				return lines("tracker export", err)
+				return reasons("tracker export", err)
 			}
 			var tags []*tag.Tag
 			for _, x := range trackers {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 
 	"pixledger/report"
 	"pixledger/report/pixelhealth"
+	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
 )
 
@@ -51,20 +53,22 @@ docs/pixel-health.md has what is looked at, from which numbers on.`,
 			if _, err := findAll("pixel", s.catalog.Pixels, pixelEntry, ids); err != nil {
 				return reasons("pixel status", err)
 			}
+			o := pixelhealth.Options{Now: a.now(), IDs: ids, Pages: len(ids) > 0}
 			var health *pixelhealth.Health
 			bar := a.newProgress("looking at pixels", rowProgress)
 			err = a.answer(c.Context(), s, out, func(db *lakedb.DB, w io.Writer) error {
 				bar.set("", 0, 0)
 				var err error
-				if health, err = pixelhealth.Look(c.Context(), db, pixelhealth.Options{Now: a.now(), IDs: ids, Pages: len(ids) > 0}); err != nil {
+				if health, err = pixelhealth.Look(c.Context(), db, o); err != nil {
 					return err
 				}
-				if len(ids) > 0 {
-					return writePixelPages(w, f, health)
-				}
-				return writePixelLines(w, f, health)
+				return writePixelHealth(w, f, health, o.Pages)
 			})
 			bar.done()
+			if errors.Is(err, lake.ErrNoLake) { // the catalog is there, which is half of the answer
+				health = pixelhealth.WithoutLake(s.catalog, o)
+				err = a.writeOut(out, func(w io.Writer) error { return writePixelHealth(w, f, health, o.Pages) })
+			}
 			if err != nil {
 				return err
 			}
@@ -92,6 +96,13 @@ func (a *app) tellOfHealth(h *pixelhealth.Health, all bool) {
 	for _, f := range h.Strangers {
 		a.logf("%s: %s: %s\n  remedy: %s", f.Severity, f.ID, f.What, f.Remedy)
 	}
+}
+
+func writePixelHealth(w io.Writer, f report.Format, h *pixelhealth.Health, pages bool) error {
+	if pages {
+		return writePixelPages(w, f, h)
+	}
+	return writePixelLines(w, f, h)
 }
 
 // writePixelLines writes a line for each pixel.
@@ -215,7 +226,9 @@ func printPixelPage(w io.Writer, p *pixelhealth.Pixel, h *pixelhealth.Health) er
 	}
 	fmt.Fprintf(t, "last fired\t%s\nloads in the last 12 hours\t%d\n", last, p.Loads12h)
 	fmt.Fprintf(t, "loads in 24 hours\t%d (usual: %s)\n", p.Loads24h, usual)
-	fmt.Fprintf(t, "\nof %s up to %s\n", p.Judged, stamp(&h.Until))
+	if p.Figures.Loads > 0 {
+		fmt.Fprintf(t, "\nof %s up to %s\n", p.Judged, stamp(&h.Until))
+	}
 	for _, f := range pixelFigures(&p.Figures) {
 		if name := strings.ReplaceAll(f.name, "_", " "); f.value > 0 {
 			fmt.Fprintf(t, "  %s\t%d\n", name, f.value)

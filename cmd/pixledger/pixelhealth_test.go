@@ -110,6 +110,16 @@ var diseases = map[int64]disease{
 		l.sometimes(2, func() { l.set("id", ""); l.set("code", "checkout"); l.set("member", "958") })
 	}), want: "unreplaced_macros", words: []string{"order_id 60 times", "60 loads from 2026-11-12 to 2026-11-13"}},
 	31: {pixel: "event_category: purchase", change: always(func(l *load) { l.set("order_id", "[ORDER_ID]") }), want: "unreplaced_macros", words: []string{"order_id 60 times"}},
+	32: {pixel: "code: longago", change: func(l load) []load { // by its code, until more than eight days ago
+		if l.age() < 8*24*time.Hour+time.Hour {
+			return nil
+		}
+		l.set("id", "")
+		l.set("code", "longago")
+		l.set("member", "958")
+		return []load{l}
+	}, want: "silent", words: []string{"silent since 2026-11-05 04:40:00Z, for 8 days", "it had fired 58 times"}},
+	33: {change: until(8*24*time.Hour + 20*time.Hour), want: "silent", words: []string{"silent since 2026-11-04 09:40:00Z, for 8 days", "it had fired 20 times"}},
 	16: {change: always(func(l *load) { l.sometimes(12, func() { l.page = "https://staging.shop.example:8443/done" }) }), want: "test_hosts", words: []string{"4 loads", `"staging.shop.example" (4)`}},
 	17: {change: always(func(l *load) {
 		if l.age() < 24*time.Hour {

@@ -60,19 +60,34 @@ fired AS (
     FROM counted
     GROUP BY pixel
 ),
--- Of pixels that did not fire for eight days what is older is read, and of no others.
+-- Of pixels that did not fire for eight days what is older is read, and of no others:
+-- in two parts, because most files have no code at all, and say so in their statistics.
+quiet AS (
+    SELECT id
+    FROM asked
+    WHERE id NOT IN (SELECT pixel FROM fired WHERE pixel IS NOT NULL)
+),
 earlier AS (
-    SELECT coalesce(e.pixel_id, p.id) AS pixel, max(e.event_time) AS last_fired, count(*) AS loads
-    FROM events AS e
-    LEFT JOIN pixels AS p
-        ON e.pixel_id IS NULL
-        AND p.code = e.pixel_code
-        AND e.member_id = getvariable('member_id')
-    WHERE e.type = 'conversion'
-        AND e.date <= CAST(getvariable('health_until') - INTERVAL 8 DAY AS DATE)
-        AND e.event_time <= getvariable('health_until') - INTERVAL 8 DAY
-        AND coalesce(e.pixel_id, p.id) IN (SELECT id FROM asked WHERE id NOT IN (SELECT pixel FROM fired WHERE pixel IS NOT NULL))
-    GROUP BY ALL
+    SELECT pixel, max(event_time) AS last_fired, count(*) AS loads
+    FROM (
+        SELECT pixel_id AS pixel, event_time
+        FROM events
+        WHERE type = 'conversion'
+            AND date <= CAST(getvariable('health_until') - INTERVAL 8 DAY AS DATE)
+            AND event_time <= getvariable('health_until') - INTERVAL 8 DAY
+            AND pixel_id IN (FROM quiet)
+        UNION ALL
+        SELECT p.id, e.event_time
+        FROM events AS e
+        JOIN pixels AS p ON p.code = e.pixel_code
+        WHERE e.type = 'conversion'
+            AND e.date <= CAST(getvariable('health_until') - INTERVAL 8 DAY AS DATE)
+            AND e.event_time <= getvariable('health_until') - INTERVAL 8 DAY
+            AND e.pixel_id IS NULL
+            AND e.member_id = getvariable('member_id')
+            AND p.id IN (FROM quiet)
+    )
+    GROUP BY pixel
 ),
 -- What loads bring is judged by the last day, where it has enough of them, else by
 -- the last seven.

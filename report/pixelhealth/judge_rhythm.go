@@ -37,13 +37,17 @@ func (j *judge) rhythm() {
 		return
 	}
 	now := windowAt(f.Windows, 0).Loads24
+	drop, rise := Alarm, Warning
+	if j.out.Status == schemas.PixelPaused {
+		drop, rise = Note, Note // nothing is lost by it
+	}
 	usual := fmt.Sprintf("%s in the 24 hours up to %s, where %s are usual (median of the same hours of the %d days before, %+.1f robust deviations)",
 		loadsText(now), stamp(j.until), number(day.median), day.days, day.score(now))
 	switch {
 	case float64(now)*2 <= day.least() && day.least() > 0 && day.score(now) <= -maxScore:
-		j.find("drop", Alarm, sourceRemedy, "it fires less than half as often as it used to: %s", usual)
+		j.find("drop", drop, sourceRemedy, "it fires less than half as often as it used to: %s", usual)
 	case float64(now) >= 2*day.most() && day.score(now) >= maxScore:
-		j.find("rise", Warning, "see the pages that fire it: is the tag on more pages than the one that is a conversion, or on one that loads it again and again?",
+		j.find("rise", rise, "see the pages that fire it: is the tag on more pages than the one that is a conversion, or on one that loads it again and again?",
 			"it fires more than twice as often as it used to: %s", usual)
 	}
 }

@@ -5,12 +5,14 @@
 package pixelhealth
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	_ "embed" // the statement
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -95,7 +97,7 @@ type Health struct {
 // Options say whose health is asked for.
 type Options struct {
 	Now   time.Time
-	IDs   []int64 // nil: all pixels of the catalog, without their pages
+	IDs   []int64 // nil: all pixels of the catalog
 	Pages bool    // list the pages that fired them
 }
 
@@ -159,6 +161,20 @@ func Look(ctx context.Context, db *lakedb.DB, o Options) (*Health, error) {
 	}
 	h.Strangers = strangerFindings(db.Catalog, unknown)
 	return h, nil
+}
+
+// WithoutLake gives what is known of pixels before there is a lake: their status, and
+// that they never fired.
+func WithoutLake(cat *schemas.Catalog, o Options) *Health {
+	h := &Health{Now: o.Now, Pixels: []Pixel{}, Strangers: []Finding{}}
+	for i := range cat.Pixels {
+		if p := &cat.Pixels[i]; o.IDs == nil || slices.Contains(o.IDs, p.ID) {
+			j := judge{catalog: cat, pixel: p, now: o.Now, until: o.Now}
+			h.Pixels = append(h.Pixels, j.pixelHealth())
+		}
+	}
+	slices.SortFunc(h.Pixels, func(a, b Pixel) int { return cmp.Compare(a.ID, b.ID) })
+	return h
 }
 
 type pixelFigures struct {

@@ -165,6 +165,14 @@ func certificate(t *testing.T) (cert, key string, pool *x509.CertPool) {
 	return cert, key, pool
 }
 
+// secureClient follows no redirect, and asks the host of the certificate.
+func secureClient(pool *x509.CertPool) *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "px.example.test"}, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
 // With TLS the cookie goes to third-party pages; without it, on the same edge,
 // it says neither Secure nor SameSite=None, which no browser would take.
 func TestTLSCookie(t *testing.T) {
@@ -179,10 +187,7 @@ func TestTLSCookie(t *testing.T) {
 		t.Fatalf("no port 443, or not the host's name:\n%s", conf)
 	}
 	s := edgetest.Start(t, moved)
-	client := &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "px.example.test"}, DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := secureClient(pool)
 	for _, target := range []string{"/px?id=9012", "/px?t=1", "/clktr?id=21378"} {
 		for _, base := range []string{"https://" + addr, s.URL} {
 			resp, err := client.Get(base + target)

@@ -24,11 +24,9 @@ import (
 	"pixledger/schemas/lake"
 )
 
-// The times of the edge's configuration: how often the daemon looks for a
-// catalog that it does not print yet, how long edge.reload may take, and when one
-// that failed is tried again.
+// The times of the edge's configuration: how long edge.reload may take, and when
+// one that failed is tried again.
 const (
-	edgePoll     = time.Second
 	reloadLimit  = 30 * time.Second
 	reloadAgain  = time.Minute
 	reloadOutput = 2000 // bytes of what it says that are shown
@@ -84,22 +82,22 @@ func (k *edgeKeeper) watch(ctx context.Context) {
 	if k.d.cfg.Edge.Conf == "" {
 		return
 	}
-	tick := time.NewTicker(edgePoll)
-	defer tick.Stop()
-	tried, at := "", time.Time{}
+	again := time.NewTicker(reloadAgain)
+	defer again.Stop()
 	for {
-		if digest := k.d.catalog.digest(); digest != tried || !k.current() && time.Since(at) >= reloadAgain {
+		if !k.current() {
+			digest := k.d.catalog.digest()
 			err := k.keep(ctx, digest)
 			if ctx.Err() != nil {
 				return // cut short; the next start does it
 			}
-			tried, at = digest, time.Now()
 			k.note(digest, err)
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-k.d.catalog.changed:
+		case <-again.C:
 		}
 	}
 }

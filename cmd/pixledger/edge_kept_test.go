@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"pixledger/ingest/edge/edgetest"
+	"pixledger/schemas"
 )
 
 // The daemon keeps a real nginx at what the catalog says: a new tracker answers,
@@ -63,6 +64,22 @@ func TestDaemonKeepsTheEdge(t *testing.T) {
 			return strings.Contains(body, "\npixledger_edge_conf_current "+value+"\n")
 		}
 	}
+	printed := func() string {
+		t.Helper()
+		cfg, err := LoadConfig(filepath.Join(dir, "pixledger.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cat, _, err := schemas.LoadCatalog(catalog)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := edgeText(cfg, cat)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
 	is := func(when, want string) {
 		t.Helper()
 		if b, err := os.ReadFile(conf); err != nil || string(b) != want {
@@ -74,12 +91,12 @@ func TestDaemonKeepsTheEdge(t *testing.T) {
 	t.Cleanup(d.end)
 	d.start()
 	waitFor(t, "the configuration at the start", metric("1"), d.said)
-	is("at the start", p.run("edge", "nginx"))
+	is("at the start", printed())
 
 	write(t, catalog, with(30000))
 	waitFor(t, "the new tracker", func() bool { return clicks(30000) == 302 }, d.said)
 	waitFor(t, "the new catalog's configuration", metric("1"), d.said)
-	second := p.run("edge", "nginx")
+	second := printed()
 	is("with a new tracker", second)
 
 	write(t, catalog, with(30000, 30001)+"nonsense: 1\n")
@@ -108,7 +125,7 @@ func TestDaemonKeepsTheEdge(t *testing.T) {
 	write(t, catalog, with(30000, 30001, 30002))
 	waitFor(t, "the tracker after the failure", func() bool { return clicks(30001) == 302 && clicks(30002) == 302 }, d.said)
 	waitFor(t, "all well again", metric("1"), d.said)
-	third := p.run("edge", "nginx")
+	third := printed()
 	is("after the failure", third)
 	d.stop()
 

@@ -313,9 +313,13 @@ func (s *edgeStatus) print(w io.Writer) {
 	}
 }
 
-// edge looks at the edge's configuration.
+// edge looks at the edge's configuration: whether the catalog prints one, and
+// whether edge.conf, where there is one, is that.
 func (d *doctor) edge(s *setup) {
 	if s.cfg.Edge.Conf == "" {
+		if _, err := edgeText(s.cfg, s.catalog); err != nil {
+			d.add("edge", levelWarning, "mend what it names, before `pixledger edge nginx` is needed", "nginx's configuration can't be printed: %v", err)
+		}
 		return
 	}
 	state, err := lookAtEdge(s.cfg, s.catalog)

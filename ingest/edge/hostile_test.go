@@ -517,6 +517,7 @@ func TestHostileRequests(t *testing.T) {
 		}
 		answered[naiveRead(r.target, "", "").segment]++
 	}
+	noAlerts(t, h.s)
 	if redirected < 200 {
 		t.Errorf("seed %d made %d redirects: too few to say anything", seed, redirected)
 	}
@@ -576,4 +577,5 @@ func TestHostileConnections(t *testing.T) {
 			}
 		}
 	}
+	noAlerts(t, h.s)
 }

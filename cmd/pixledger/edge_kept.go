@@ -50,7 +50,7 @@ type edgeKeeper struct {
 
 // edgeNote is what the daemon remembers of the edge's configuration.
 type edgeNote struct {
-	// Taken is the SHA-256 of the text that edge.reload has taken last.
+	// Taken is the SHA-256 of the text that edge.reload has taken last, At when.
 	Taken string    `json:"taken"`
 	At    time.Time `json:"at"`
 	// Error is why a newer text was not taken.
@@ -114,21 +114,18 @@ func (k *edgeKeeper) note(digest string, err error) {
 	}
 	trouble := k.trouble
 	k.mu.Unlock()
+	if n := readEdgeNote(k.d.lake); n.Error != trouble {
+		n.Error = trouble
+		if err := k.write(n); err != nil {
+			k.d.log.Error("note on the edge not written", "error", err)
+		}
+	}
 	if trouble != "" && trouble != said {
 		k.d.log.Error("edge configuration not in force; the one before is", "file", k.d.cfg.Edge.Conf, "error", trouble)
-	}
-	n := readEdgeNote(k.d.lake)
-	if n.Error == trouble {
-		return
-	}
-	n.Error = trouble
-	if err := k.write(n); err != nil {
-		k.d.log.Error("note on the edge not written", "error", err)
 	}
 }
 
 func (k *edgeKeeper) write(n edgeNote) error {
-	n.At = k.d.app.now()
 	b, err := json.Marshal(n)
 	if err != nil {
 		return err
@@ -180,7 +177,7 @@ func (k *edgeKeeper) keep(ctx context.Context, digest string) error {
 		return err
 	}
 	k.d.log.Info("edge configuration in force", "file", cfg.Edge.Conf, "digest", digest)
-	return k.write(edgeNote{Taken: taken})
+	return k.write(edgeNote{Taken: taken, At: k.d.app.now()})
 }
 
 // replaceFile puts content in a file's place in one step, with the mode that it

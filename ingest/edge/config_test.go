@@ -2,7 +2,10 @@ package edge_test
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +41,42 @@ func TestDeterministic(t *testing.T) {
 		if !strings.Contains(a.String(), want) {
 			t.Errorf("by default there is no %s", want)
 		}
+	}
+}
+
+// [::] is all addresses, IPv4's too, each logged as what it is.
+func TestListenOnAllAddresses(t *testing.T) {
+	_, port, err := net.SplitHostPort(edgetest.Addr(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := printed(t, catalog(), func(c *edge.Config) { c.Listen, c.TLSCertificate, c.TLSKey = "[::]:"+port, "/c", "/k" })
+	for _, want := range []string{"listen [::]:" + port + ";", "listen " + port + ";", "listen [::]:443 ssl;", "listen 443 ssl;"} {
+		if !strings.Contains(conf, "\n        "+want+"\n") {
+			t.Errorf("there is no %s", want)
+		}
+	}
+	s := edgetest.Start(t, printed(t, catalog(), func(c *edge.Config) { c.Listen = "[::]:" + port }))
+	for _, address := range []string{"127.0.0.1", "::1"} {
+		c, err := net.Dial("tcp", net.JoinHostPort(address, port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "GET /px HTTP/1.0\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var from []string
+	for _, l := range logged(t, s) {
+		from = append(from, l.IP)
+	}
+	slices.Sort(from)
+	if got := strings.Join(from, " "); got != "127.0.0.1 ::1" {
+		t.Errorf("logged from %s", got)
 	}
 }
 

@@ -25,8 +25,8 @@ type Config struct {
 	// server_name. Empty: any.
 	Host string
 
-	// Listen is what nginx listens on for plain HTTP: a port, or address:port.
-	// Empty: 80.
+	// Listen is what nginx listens on for plain HTTP: a port, which is all IPv4
+	// addresses, or address:port; [::]:port is all of both kinds. Empty: 80.
 	Listen string
 
 	// Log is the access log, absolute. Empty: /var/log/nginx/pixel.log. nginx's
@@ -92,13 +92,14 @@ func Nginx(w io.Writer, cfg Config, cat *schemas.Catalog) error {
 // page is what the template is filled with. All texts that come from the
 // settings or the catalog are words of nginx's syntax already.
 type page struct {
-	Listen, TLSListen, ServerName string
-	TLS                           bool
-	Certificate, Key              string
-	Log, ErrorLog, CookieDomain   string
-	Host                          string // empty: any
-	Proxies                       []string
-	RealIPHeader                  string
+	Listen, TLSListen           []string
+	ServerName                  string
+	TLS                         bool
+	Certificate, Key            string
+	Log, ErrorLog, CookieDomain string
+	Host                        string // empty: any
+	Proxies                     []string
+	RealIPHeader                string
 
 	HashSize, BucketSize, VariablesHashSize int
 	longestKey                              int // of the maps whose keys are texts
@@ -164,12 +165,18 @@ var (
 
 // settings checks cfg and takes it over.
 func (p *page) settings(cfg Config) error {
-	p.Listen = cfg.Listen
-	if p.Listen == "" {
-		p.Listen = "80"
+	listen := cfg.Listen
+	if listen == "" {
+		listen = "80"
 	}
-	if !listenForm.MatchString(p.Listen) {
-		return fmt.Errorf("edge.listen: %q is no address; allowed: a port (80) or address:port (127.0.0.1:8080, [::]:80)", p.Listen)
+	if !listenForm.MatchString(listen) {
+		return fmt.Errorf("edge.listen: %q is no address; allowed: a port (80) or address:port (127.0.0.1:8080, [::]:80)", listen)
+	}
+	colon := strings.LastIndex(listen, ":")
+	address, port := listen[:colon+1], listen[colon+1:]
+	p.Listen, p.TLSListen = []string{listen}, []string{address + "443"}
+	if address == "[::]:" { // to nginx that is IPv6 alone
+		p.Listen, p.TLSListen = append(p.Listen, port), append(p.TLSListen, "443")
 	}
 	p.ServerName = "_"
 	if cfg.Host != "" {
@@ -195,7 +202,6 @@ func (p *page) settings(cfg Config) error {
 		return fmt.Errorf("edge.tls_certificate, edge.tls_key: one is empty; allowed: both or neither")
 	}
 	p.TLS = cfg.TLSCertificate != ""
-	p.TLSListen = p.Listen[:strings.LastIndex(p.Listen, ":")+1] + "443"
 	for _, f := range []struct {
 		key, path string
 		word      *string

@@ -190,8 +190,8 @@ func replaceFile(path string, content []byte) error {
 	return disk.Real.Publish(path, mode, content)
 }
 
-// reload runs edge.reload through the shell, in the configuration's folder. What
-// it started ends with it.
+// reload runs edge.reload through the shell, in the configuration's folder. When
+// it takes too long, all that it started is ended with it.
 func reload(ctx context.Context, cfg *Config) error {
 	if cfg.Edge.Reload == "" {
 		return nil

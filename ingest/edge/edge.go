@@ -57,6 +57,8 @@ var nginxConf = template.Must(template.New("nginx.conf").Funcs(template.FuncMap{
 	"name":   namePattern,
 	"first":  firstPattern,
 	"before": beforePattern,
+
+	"encodedID": encodedID,
 }).Parse(nginxTemplate))
 
 // Nginx writes the complete configuration of nginx for this edge and catalog.

@@ -69,7 +69,6 @@ type naive struct {
 	params             map[string]string
 	id                 int64
 	denied, edgeDenied bool
-	encodedID          bool // id has an escape, which nginx does not undo
 }
 
 var macroForm = regexp.MustCompile(`^(?s:\[[^\]]+\]|\$\{[^}]+\}|\{\{[^}]+\}\}|%%[^%]+%%)$`)
@@ -102,9 +101,6 @@ func naiveRead(target, gpc, cookie string) naive {
 			continue
 		}
 		seen[name] = true
-		if name == "id" {
-			n.encodedID = strings.Contains(value, "%")
-		}
 		if name == "us_privacy" {
 			rawPrivacy = value
 		}

@@ -146,6 +146,22 @@ func (s *decodeStep) add(prefix, prefixValue, escape, char string, n, group int)
 // replacement is an entry of a map: a pattern's end, and what it becomes.
 type replacement struct{ Pattern, Value string }
 
+// encodedID matches an id of which digits are percent-encoded, and gives its
+// digits: each in a variable of its own, name_1 to name_19. A digit that is there
+// is never left to the next one: that would make nginx try them all in turns.
+func encodedID(name string) replacement {
+	r := replacement{Pattern: `(?=[^&]*%)(?:(?:%3)?0)*+`}
+	for i := 1; i <= 19; i++ {
+		form, group := "[0-9]", "(?:%s)?+"
+		if i == 1 {
+			form, group = "[1-9]", "%s"
+		}
+		r.Pattern += fmt.Sprintf(group, fmt.Sprintf("(?:%%3)?(?<%s_%d>%s)", name, i, form))
+		r.Value += fmt.Sprintf("${%s_%d}", name, i)
+	}
+	return r
+}
+
 // mostTokens is how many times a redir may name the touch's token.
 const mostTokens = 3
 

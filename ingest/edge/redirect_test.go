@@ -42,6 +42,8 @@ func TestLandingToken(t *testing.T) {
 		{"/a/b/clktr?cachebuster=1&id=21378", ""},
 		{"/clktr?id=00021378", ""},
 		{"/clktr?%69%64=21378", ""},
+		{"/clktr?id=%32%31%33%37%38", ""},
+		{"/clktr?id=0%300%3021%33%378&x", ""},
 		{"/clktr?id=21378&id=21379", ""},
 		{"/clktr?id=21378&token=", ""},
 		{"/clktr?id=21378&token", ""},

@@ -255,11 +255,11 @@ func edgeWarning(cfg *Config, state string, err error) (what, remedy string) {
 	remedy += "; a running daemon does both when the catalog changes"
 	switch state {
 	case "missing":
-		return "edge.conf: there is no " + cfg.Edge.Conf, remedy
+		return "there is no " + cfg.Edge.Conf, remedy
 	case "differs":
-		return "edge.conf: " + cfg.Edge.Conf + " is not what the catalog prints", remedy
+		return cfg.Edge.Conf + " is not what the catalog prints", remedy
 	case "unknown":
-		return "edge.conf: " + err.Error(), "mend what it names"
+		return err.Error(), "mend what it names"
 	}
 	return "", ""
 }
@@ -291,7 +291,7 @@ func (r *statusReport) edge(cfg *Config, l *lake.Lake) {
 		return
 	}
 	if what, remedy := edgeWarning(cfg, state, err); what != "" {
-		r.warn(what, remedy)
+		r.warn("edge.conf: "+what, remedy)
 	}
 }
 

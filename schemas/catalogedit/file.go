@@ -64,6 +64,7 @@ type Entry struct {
 	node  *yaml.Node
 	kind  string
 	depth int
+	name  string
 }
 
 // New reads a catalog's content to edit it. One that is not valid is refused
@@ -99,7 +100,7 @@ func New(name string, content []byte) (*File, error) {
 func (f *File) Catalog() *schemas.Catalog { return f.catalog }
 
 // Root is the file's own mapping, whose lists are those of the catalog.
-func (f *File) Root() *Entry { return &Entry{f, f.root, "", 0} }
+func (f *File) Root() *Entry { return &Entry{f: f, node: f.root} }
 
 // Entry gives the entry of that id, or nil: Entry("pixels", 9012).
 func (f *File) Entry(list string, id int64) *Entry { return f.Root().Entry(list, "id", id) }
@@ -111,7 +112,7 @@ func (f *File) Append(list, what string, fields Fields) { f.Root().Insert(list, 
 // Entry("pixels", "pixel_id", 9012), Entry("rates", "from", time).
 func (e *Entry) Entry(list, key string, value any) *Entry {
 	if i := e.Index(list, key, value); i >= 0 {
-		return &Entry{e.f, e.value(list).Content[i], inside(e.kind, list), e.depth + 2}
+		return &Entry{f: e.f, node: e.value(list).Content[i], kind: inside(e.kind, list), depth: e.depth + 2}
 	}
 	return nil
 }
@@ -123,7 +124,7 @@ func (e *Entry) Index(list, key string, value any) int {
 		return -1
 	}
 	for i, item := range n.Content {
-		at := (&Entry{e.f, item, "", 0}).value(key)
+		at := (&Entry{node: item}).value(key)
 		if at == nil {
 			continue
 		}
@@ -137,6 +138,14 @@ func (e *Entry) Index(list, key string, value any) int {
 		}
 	}
 	return -1
+}
+
+// Called gives the entry with a name that its changes begin with.
+func (e *Entry) Called(name string) *Entry {
+	if e != nil {
+		e.name = name + ": "
+	}
+	return e
 }
 
 // Has tells whether the file gives the key.
@@ -163,8 +172,7 @@ func find(n *yaml.Node, key string) int {
 func (e *Entry) Set(key string, value any) {
 	s := e.set(key)
 	s.value, s.remove = value, false
-	written := e.f.flow(e.kind, key, value)
-	s.change.What = key + ": " + written
+	s.change.What = e.name + key + ": " + shown(value)
 	if was := e.value(key); was != nil {
 		s.change.What += ", was " + e.f.written(was)
 	}
@@ -178,7 +186,15 @@ func (e *Entry) Remove(key string) {
 	}
 	s := e.set(key)
 	s.value, s.remove = nil, true
-	s.change.What = key + " removed, was " + e.f.written(was)
+	s.change.What = e.name + key + " removed, was " + e.f.written(was)
+}
+
+// shown gives a value for people.
+func shown(v any) string {
+	if t, ok := v.(string); ok {
+		return quoted(t, 0, false)
+	}
+	return plain(v)
 }
 
 // written gives a value as it stands in the file, on one line.
@@ -233,7 +249,7 @@ func (e *Entry) Insert(list, what string, after int, fields Fields) {
 		in = &insertion{list: list, after: after}
 		a.inside = append(a.inside, in)
 	}
-	c := &Change{What: what}
+	c := &Change{What: e.name + what}
 	in.entries, in.changes = append(in.entries, fields), append(in.changes, c)
 	e.f.changes = append(e.f.changes, c)
 }

@@ -101,8 +101,9 @@ func (f *File) learn(n *yaml.Node, kind string) {
 			for j := 0; j+1 < len(entry.Content); j += 2 {
 				k, v := entry.Content[j], entry.Content[j+1]
 				s.keys = k.Style
-				if v.Kind == yaml.ScalarNode && v.ShortTag() == "!!str" {
-					s.quotes[k.Value] = v.Style
+				quotes := v.Style & (yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle)
+				if before, seen := s.quotes[k.Value]; v.Kind == yaml.ScalarNode && (!seen || before != 0) {
+					s.quotes[k.Value] = quotes // none, once one entry does without
 				}
 			}
 			f.learn(entry, below)

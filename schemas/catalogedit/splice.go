@@ -159,8 +159,8 @@ func (f *File) replace(key, value *yaml.Node, a *asked, s *set) (splice, error) 
 	if a.flow {
 		put = f.flow(a.kind, s.key, s.value)
 	}
-	if t, ok := s.value.(string); ok && value.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
-		put = quoted(t, value.Style, true)
+	if t, ok := s.value.(string); ok && start != end && value.ShortTag() == "!!str" && key.Style&yaml.DoubleQuotedStyle == 0 {
+		put = quoted(t, value.Style, a.flow)
 	}
 	at := 0
 	switch after := f.text.blank(start); {

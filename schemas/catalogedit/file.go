@@ -32,6 +32,7 @@ type File struct {
 type Change struct {
 	What         string // such as: trigger_type: click, was hybrid
 	Line, Column int    // where it stands in the new file, once that is made
+	Added        bool   // a new entry of one of the catalog's own lists
 }
 
 // asked are the changes asked for in one mapping.
@@ -148,6 +149,9 @@ func (e *Entry) Called(name string) *Entry {
 	return e
 }
 
+// Name is what the entry's changes begin with, as Called gave it.
+func (e *Entry) Name() string { return e.name }
+
 // Has tells whether the file gives the key.
 func (e *Entry) Has(key string) bool { return e.value(key) != nil }
 
@@ -249,7 +253,7 @@ func (e *Entry) Insert(list, what string, after int, fields Fields) {
 		in = &insertion{list: list, after: after}
 		a.inside = append(a.inside, in)
 	}
-	c := &Change{What: e.name + what}
+	c := &Change{What: e.name + what, Added: e.kind == ""}
 	in.entries, in.changes = append(in.entries, fields), append(in.changes, c)
 	e.f.changes = append(e.f.changes, c)
 }

@@ -172,7 +172,11 @@ func (f *file) syntax(dec *json.Decoder, err error) error {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
+		// The library counts from 0 between values, and from 1 within one.
 		at = max(int(syntax.Offset)-1, 0)
+		if next := at + 1; next < len(f.text) && strings.HasPrefix(what, fmt.Sprintf("invalid character '%c'", f.text[next])) && f.text[at] != f.text[next] {
+			at = next
+		}
 		if at >= len(f.text) || strings.Contains(what, "unexpected end") {
 			at, what = len(f.text), "it ends too early"
 		}

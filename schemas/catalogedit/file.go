@@ -25,6 +25,7 @@ type File struct {
 	styles map[string]style // of its lists
 
 	asked   map[*yaml.Node]*asked
+	indexes map[listKey]map[string]int
 	changes []*Change
 }
 
@@ -82,7 +83,7 @@ func New(name string, content []byte) (*File, error) {
 	}
 	f := &File{
 		name: name, bom: content[:len(content)-len(rest)], text: newText(rest), root: doc.Content[0], catalog: catalog,
-		nl: "\n", dash: 2, styles: map[string]style{}, asked: map[*yaml.Node]*asked{},
+		nl: "\n", dash: 2, styles: map[string]style{}, asked: map[*yaml.Node]*asked{}, indexes: map[listKey]map[string]int{},
 	}
 	for i := range f.text.starts {
 		if end := f.text.content(i); end < f.text.next(i) {
@@ -124,21 +125,36 @@ func (e *Entry) Index(list, key string, value any) int {
 	if n == nil {
 		return -1
 	}
-	for i, item := range n.Content {
-		at := (&Entry{node: item}).value(key)
-		if at == nil {
-			continue
-		}
-		if want, ok := value.(time.Time); ok {
-			t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(at.Value))
-			if err == nil && t.Equal(want) {
-				return i
-			}
-		} else if at.Value == plain(value) {
-			return i
-		}
+	if i, ok := e.f.indexOf(n, key)[plain(value)]; ok {
+		return i
 	}
 	return -1
+}
+
+// listKey is a key of the entries of a list.
+type listKey struct {
+	list *yaml.Node
+	key  string
+}
+
+// indexOf gives the entries of a list by the values of a key; times by their
+// instants.
+func (f *File) indexOf(list *yaml.Node, key string) map[string]int {
+	if index := f.indexes[listKey{list, key}]; index != nil {
+		return index
+	}
+	index := make(map[string]int, len(list.Content))
+	for i, item := range list.Content {
+		if at := find(item, key); at >= 0 {
+			text := item.Content[at+1].Value
+			if t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(text)); err == nil {
+				text = stamp(t)
+			}
+			index[text] = i
+		}
+	}
+	f.indexes[listKey{list, key}] = index
+	return index
 }
 
 // Called gives the entry with a name that its changes begin with.

@@ -41,8 +41,43 @@ type node struct {
 // object is a JSON object, with its keys in their order.
 type object struct {
 	keys   []string
-	values map[string]*node
-	places map[string]int
+	values []*node
+	places []int          // where the keys stand
+	index  map[string]int // of those that have many
+}
+
+// few is up to how many keys looking along them costs less than a map.
+const few = 32
+
+func (o *object) at(key string) int {
+	if o.index == nil {
+		return slices.Index(o.keys, key)
+	}
+	if i, ok := o.index[key]; ok {
+		return i
+	}
+	return -1
+}
+
+func (o *object) add(key string, place int, v *node) {
+	if len(o.keys) == few {
+		o.index = make(map[string]int, 2*few)
+		for i, k := range o.keys {
+			o.index[k] = i
+		}
+	}
+	if o.index != nil {
+		o.index[key] = len(o.keys)
+	}
+	o.keys, o.values, o.places = append(o.keys, key), append(o.values, v), append(o.places, place)
+}
+
+// value gives a key's value, null included; nil where there is none.
+func (o *object) value(key string) *node {
+	if i := o.at(key); i >= 0 {
+		return o.values[i]
+	}
+	return nil
 }
 
 // readFile reads a JSON file whole. Mistakes in it come as yamlfile.Mistakes.
@@ -135,7 +170,7 @@ func (f *file) read(dec *json.Decoder, depth int) (*node, error) {
 		}
 		n.value = list
 	case json.Delim('{'):
-		o := &object{values: map[string]*node{}, places: map[string]int{}}
+		o := &object{}
 		for dec.More() {
 			at := f.next(int(dec.InputOffset()))
 			key, err := dec.Token()
@@ -147,13 +182,12 @@ func (f *file) read(dec *json.Decoder, depth int) (*node, error) {
 			if err != nil {
 				return nil, err
 			}
-			if first, twice := o.places[name]; twice {
-				line, _ := f.position(first)
+			if first := o.at(name); first >= 0 {
+				line, _ := f.position(o.places[first])
 				f.add(at, fmt.Sprintf("%q is given twice, first on line %d", cut(name), line), "each key once")
 				continue
 			}
-			o.keys = append(o.keys, name)
-			o.values[name], o.places[name] = item, at
+			o.add(name, at, item)
 		}
 		n.value = o
 	default:
@@ -219,7 +253,7 @@ func (n *node) get(key string) *node {
 		return nil
 	}
 	if o, ok := n.value.(*object); ok {
-		if v := o.values[key]; v != nil && v.value != nil {
+		if v := o.value(key); v != nil && v.value != nil {
 			return v
 		}
 	}

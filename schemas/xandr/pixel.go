@@ -45,7 +45,7 @@ func (m *merge) readPixel(n *node) {
 		p.click = m.minutes(n, "post_click_expire_mins", schemas.MaxClickMinutes)
 		p.repeat = m.minutes(n, "min_minutes_per_conv", schemas.MaxRepeatMinutes)
 		for _, key := range []string{"post_view_expire_mins", "post_click_expire_mins", "min_minutes_per_conv"} {
-			_, p.given[key] = n.value.(*object).values[key]
+			p.given[key] = n.value.(*object).at(key) >= 0
 		}
 		p.category = m.category(n)
 		for _, g := range m.list(n, "piggyback_pixels") {

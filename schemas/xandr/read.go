@@ -93,11 +93,11 @@ func (e *envelope) open(n *node, outermost bool) {
 			e.open(item, false)
 		}
 	case *object:
-		if inner := v.values["response"]; inner != nil {
+		if inner := v.value("response"); inner != nil {
 			e.answer(inner)
 			return
 		}
-		if v.values["id"] != nil && v.values["status"] == nil {
+		if v.value("id") != nil && v.value("status") == nil {
 			e.entries = append(e.entries, n)
 			return
 		}
@@ -132,13 +132,13 @@ func (e *envelope) answer(n *node) {
 	}
 	found := false
 	for _, key := range e.service.many {
-		if list := o.values[key]; list != nil {
+		if list := o.value(key); list != nil {
 			found = true
 			e.list(key, list)
 		}
 	}
 	for _, key := range e.service.single {
-		if entry := o.values[key]; entry != nil && entry.value != nil {
+		if entry := o.value(key); entry != nil && entry.value != nil {
 			found = true
 			e.list(key, entry)
 		}
@@ -147,7 +147,7 @@ func (e *envelope) answer(n *node) {
 		return
 	}
 	for _, key := range append(e.other.many, e.other.single...) {
-		if v := o.values[key]; v != nil {
+		if v := o.value(key); v != nil {
 			e.refuse(v, fmt.Sprintf("%s stands here, which %s does not read", key, e.service.flag), "this file with "+e.other.flag)
 			return
 		}

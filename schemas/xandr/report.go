@@ -129,8 +129,9 @@ func (m *merge) countKeys(n *node, list string) {
 	if !ok {
 		return
 	}
-	for _, key := range o.keys {
-		if !slices.Contains(strings.Fields(takenKeys[list]), key) && !o.values[key].empty() {
+	taken := strings.Fields(takenKeys[list])
+	for i, key := range o.keys {
+		if !slices.Contains(taken, key) && !o.values[i].empty() {
 			m.report.note(NoCounterpart, list, cut(key), remarks[list+" "+key])
 		}
 	}

@@ -237,7 +237,7 @@ func checkPixelKeys(c *schemas.Catalog, id int64, given catalogedit.Fields) erro
 		case x.Key == "advertiser_id" && c.Advertiser(x.Value.(int64)) == nil:
 			return fmt.Errorf("the catalog has no advertiser %d; allowed: %s", x.Value, orNone(nearest(x.Value.(int64), len(c.Advertisers), func(i int) (int64, string) {
 				return c.Advertisers[i].ID, c.Advertisers[i].Name
-			}), "none: it has no advertiser yet"))
+			}), "one of its advertisers, of which it has none yet"))
 		case x.Key == "code" && x.Value != nil:
 			if p := c.PixelByCode(x.Value.(string), c.MemberID); p != nil && p.ID != id {
 				return fmt.Errorf("the code %s is pixel %d's: %s; allowed: one that no pixel has", x.Value, p.ID, p.Name)
@@ -251,7 +251,7 @@ func checkPixelKeys(c *schemas.Catalog, id int64, given catalogedit.Fields) erro
 func noPixel(c *schemas.Catalog, id int64) error {
 	return fmt.Errorf("the catalog has no pixel %d; allowed: %s", id, orNone(nearest(id, len(c.Pixels), func(i int) (int64, string) {
 		return c.Pixels[i].ID, c.Pixels[i].Name
-	}), "none: it has no pixel yet"))
+	}), "one that pixledger pixel create makes: it has none yet"))
 }
 
 func orNone(s, none string) string {

@@ -159,10 +159,11 @@ func (f *File) pair(kind string, column int, x Field) string {
 		return head + " " + f.blockScalar(kind, x)
 	}
 	s := f.styleOf(inside(kind, x.Key))
+	lines := []string{head}
 	for _, e := range list {
-		head += f.nl + f.item(inside(kind, x.Key), column+s.dash, e)
+		lines = append(lines, f.item(inside(kind, x.Key), column+s.dash, e))
 	}
-	return head
+	return strings.Join(lines, f.nl)
 }
 
 func (f *File) blockScalar(kind string, x Field) string {

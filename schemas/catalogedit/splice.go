@@ -237,15 +237,16 @@ func (f *File) insertBlock(key, list *yaml.Node, a *asked, in *insertion, kind s
 
 // blockItems writes new entries of a block list; at is where each begins.
 func (f *File) blockItems(kind string, column int, in *insertion) (put string, at []int) {
+	var out strings.Builder
 	for i, e := range in.entries {
 		if i > 0 {
-			put += f.nl
+			out.WriteString(f.nl)
 		}
 		item := f.item(kind, column, e)
-		at = append(at, len(put)+len(item)-len(strings.TrimLeft(item, " -")))
-		put += item
+		at = append(at, out.Len()+len(item)-len(strings.TrimLeft(item, " -")))
+		out.WriteString(item)
 	}
-	return put, at
+	return out.String(), at
 }
 
 func (f *File) flowItems(kind string, in *insertion) (put string, at []int) {

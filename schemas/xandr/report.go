@@ -1,6 +1,7 @@
 package xandr
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -70,7 +71,8 @@ var lists = []string{"advertisers", "insertion_orders", "line_items", "line_item
 
 // WriteText writes the report for people.
 func (r *Report) WriteText(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var text bytes.Buffer
+	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	rows := r.Rows()
 	count := func(kind Kind, list string) int { return r.rows[Row{Kind: kind, List: list}] }
 	fmt.Fprintf(t, "taken\tnew\tchanged\tunchanged\n")
@@ -92,6 +94,11 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	for line := range strings.Lines(text.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
@@ -98,7 +97,7 @@ func (a *app) writeImport(file string, said *xandr.Report, r *catalogedit.Result
 		fmt.Fprintf(a.stdout, "\n%s: nothing changed\n", file)
 	case dry:
 		fmt.Fprintln(a.stdout)
-		_, err := io.WriteString(a.stdout, string(diff.Diff(file, r.Before, file+" (imported)", r.Content)))
+		_, err := a.stdout.Write(diff.Diff(file, r.Before, file+" (imported)", r.Content))
 		return err
 	default:
 		fmt.Fprintf(a.stdout, "\n%s: written\n", file)

@@ -38,6 +38,9 @@ func update(path string, dry bool, edit func(*File) error) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, cause(err))
 	}
+	if info, err := os.Stat(target); err == nil && !info.Mode().IsRegular() { // opening a pipe would wait
+		return nil, fmt.Errorf("write %s: it is no regular file; allowed: a file", path)
+	}
 	mode := os.O_RDWR // who may not write the file does not replace it either
 	if dry {
 		mode = os.O_RDONLY
@@ -50,9 +53,6 @@ func update(path string, dry bool, edit func(*File) error) (*Result, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, cause(err))
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("write %s: it is no regular file; allowed: a file", path)
 	}
 	if !dry {
 		if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil {

@@ -189,28 +189,30 @@ func (m *merge) noteOrder(l *lineItem, o *order, n *node) {
 }
 
 // readCurrency holds the currency of a line item that earns by conversions
-// against its advertiser's: the catalog's rates are in that one.
+// against its advertiser's: the catalog's rates are in that one. Of an advertiser
+// that is new, a line item that earns nothing may tell it too.
 func (m *merge) readCurrency(l *lineItem, n *node) {
-	is := m.text(n, "currency")
-	earns := slices.ContainsFunc(l.pixels, func(a *association) bool { return a.click != nil || a.view != nil })
-	if is == "" || l.advertiser == 0 || !earns {
+	is, v := m.text(n, "currency"), n.get("currency")
+	if is == "" || l.advertiser == 0 {
 		return
 	}
-	v := n.get("currency")
 	if !currency.MatchString(is) {
 		m.refuse(v, "currency is "+v.written(), "three capital letters, such as USD")
 		return
 	}
 	a := m.advertisers[l.advertiser]
-	was := a.currency
+	was := a.earns
 	if known := m.c.Advertiser(l.advertiser); known != nil {
 		was = known.Currency
 	}
-	if was != "" && was != is {
+	switch earns := slices.ContainsFunc(l.pixels, func(a *association) bool { return a.click != nil || a.view != nil }); {
+	case !earns && (a.currency == "" || is < a.currency):
+		a.currency = is
+	case earns && was != "" && was != is:
 		m.refuse(v, fmt.Sprintf("currency is %q, advertiser %d's is %s", is, l.advertiser, was), was+": rates are in the advertiser's currency")
-		return
+	case earns:
+		a.earns = is
 	}
-	a.currency = is
 }
 
 // readServed reads the creatives and trackers that stand in a line item.

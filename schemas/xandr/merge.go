@@ -212,7 +212,8 @@ func (m *merge) member(n *node) {
 type advertiser struct {
 	id       int64
 	name     string
-	currency string
+	earns    string // the currency of its line items that earn by conversions
+	currency string // of its others
 	at       *node
 }
 
@@ -239,8 +240,8 @@ func (m *merge) mergeAdvertiser(a *advertiser) {
 		if a.name == "" {
 			m.report.note(Defaulted, "advertisers", "name", "its id")
 		}
-		if a.currency != "" && a.currency != m.c.Currency {
-			fields = append(fields, catalogedit.Field{Key: "currency", Value: a.currency})
+		if c := cmp.Or(a.earns, a.currency, m.c.Currency); c != m.c.Currency {
+			fields = append(fields, catalogedit.Field{Key: "currency", Value: c})
 		}
 		m.add("advertisers", "advertiser", a.id, fields)
 		return

@@ -177,6 +177,28 @@ func TestDates(t *testing.T) {
 	}
 }
 
+// An advertiser's currency is that of its line items; rates in two are refused.
+func TestCurrencies(t *testing.T) {
+	item := func(id, advertiser int, currency, pixels string) string {
+		return fmt.Sprintf(`{"id": %d, "advertiser_id": %d, "name": "L", "currency": %q, "pixels": [%s]}`, id, advertiser, currency, pixels)
+	}
+	pixels := []string{`[{"id": 1, "advertiser_id": 7, "name": "A"}, {"id": 2, "advertiser_id": 9, "name": "B"}]`}
+	earns := `{"id": 1, "post_view_revenue": 1}`
+	r, _, _, err := run(t, minimal, pixels, []string{"[" + strings.Join([]string{item(1, 7, "USD", ""), item(2, 7, "EUR", earns), item(3, 8, "GBP", ""), item(4, 9, "USD", "")}, ",") + "]"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[int64]string{7: "EUR", 8: "GBP", 9: "USD"} {
+		if got := r.Catalog.Advertiser(id).Currency; got != want {
+			t.Errorf("advertiser %d: %s, want %s", id, got, want)
+		}
+	}
+	_, _, _, err = run(t, minimal, pixels, []string{"[" + item(2, 7, "EUR", earns) + ",\n" + item(5, 7, "USD", earns) + "]"})
+	if err == nil || !strings.Contains(err.Error(), `:2:56: currency is "USD", advertiser 7's is EUR; allowed: EUR`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // The API counts impression and click trackers apart; the catalog does not.
 func TestTrackersOfOneID(t *testing.T) {
 	r, report, _, err := run(t, minimal, nil, []string{`[

@@ -250,14 +250,20 @@ func (f *File) blockItems(kind string, column int, in *insertion) (put string, a
 }
 
 func (f *File) flowItems(kind string, in *insertion) (put string, at []int) {
-	for i, e := range in.entries {
-		if i > 0 {
-			put += ", "
-		}
-		at = append(at, len(put))
-		put += f.flow(kind, "", e)
+	parts, begins := f.flowParts(kind, in), 0
+	for _, part := range parts {
+		at = append(at, begins)
+		begins += len(part) + len(", ")
 	}
-	return put, at
+	return strings.Join(parts, ", "), at
+}
+
+func (f *File) flowParts(kind string, in *insertion) []string {
+	parts := make([]string, len(in.entries))
+	for i, e := range in.entries {
+		parts[i] = f.flow(kind, "", e)
+	}
+	return parts
 }
 
 func (f *File) insertFlow(list *yaml.Node, a *asked, in *insertion, kind string) ([]splice, error) {
@@ -265,11 +271,7 @@ func (f *File) insertFlow(list *yaml.Node, a *asked, in *insertion, kind string)
 	if in.after >= 0 {
 		entry = list.Content[in.after]
 	}
-	parts := make([]string, len(in.entries))
-	for i, e := range in.entries {
-		parts[i] = f.flow(kind, "", e)
-	}
-	return f.behindInFlow(entry, entry, parts, in.changes, a.depth)
+	return f.behindInFlow(entry, entry, f.flowParts(kind, in), in.changes, a.depth)
 }
 
 // behindInFlow writes parts behind an element of a flow collection, which begins
@@ -290,30 +292,33 @@ func (f *File) behindInFlow(first, last *yaml.Node, parts []string, changes []*C
 	if hasComma {
 		ownLine = comma + 1
 	}
-	if separator != " " && f.text.alone(ownLine) {
-		p := splice{depth: depth, changes: changes}
-		for i, part := range parts {
-			p.put += separator
-			p.at = append(p.at, len(p.put))
-			p.put += part
-			if hasComma || i < len(parts)-1 {
-				p.put += ","
-			}
-		}
-		p.start = f.text.content(f.text.line(ownLine))
-		p.end = p.start
-		if hasComma {
-			return []splice{p}, nil
-		}
-		return []splice{{start: end, end: end, put: ",", depth: depth}, p}, nil
+	p := splice{depth: depth, changes: changes}
+	var put strings.Builder
+	add := func(before, part, behind string) {
+		put.WriteString(before)
+		p.at = append(p.at, put.Len())
+		put.WriteString(part)
+		put.WriteString(behind)
 	}
-	p := splice{start: end, end: end, depth: depth, changes: changes}
-	for _, part := range parts {
-		p.put += "," + separator
-		p.at = append(p.at, len(p.put))
-		p.put += part
+	if separator == " " || !f.text.alone(ownLine) {
+		for _, part := range parts {
+			add(","+separator, part, "")
+		}
+		p.start, p.end, p.put = end, end, put.String()
+		return []splice{p}, nil
 	}
-	return []splice{p}, nil
+	for i, part := range parts {
+		behind := ""
+		if hasComma || i < len(parts)-1 {
+			behind = ","
+		}
+		add(separator, part, behind)
+	}
+	p.put, p.start = put.String(), f.text.content(f.text.line(ownLine))
+	if p.end = p.start; hasComma {
+		return []splice{p}, nil
+	}
+	return []splice{{start: end, end: end, put: ",", depth: depth}, p}, nil
 }
 
 // addKeys adds keys to a mapping behind that of index at.

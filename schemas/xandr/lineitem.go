@@ -251,9 +251,7 @@ func (m *merge) readTracker(l *lineItem, n *node, kind schemas.TrackerKind) {
 			m.publishers[t.publisher] = &publisher{id: t.publisher, name: m.text(about, "name"), at: about}
 		}
 	}
-	if t.landing = m.text(n, "click_url"); t.landing != "" && (!loadable.MatchString(t.landing) || len(t.landing) > 4096) {
-		m.refuse(n.get("click_url"), "click_url is "+n.get("click_url").written(), "an http or https URL without spaces, quotes or a user name")
-	}
+	t.landing = m.url(n, "click_url", m.text(n, "click_url"))
 	before := m.trackers[t.id]
 	if before == nil {
 		m.trackers[t.id] = t
@@ -367,9 +365,7 @@ func (a *association) rateFields() catalogedit.Fields {
 
 func (m *merge) associationFields(a *association) catalogedit.Fields {
 	fields := catalogedit.Fields{{Key: "pixel_id", Value: a.pixel}}
-	if a.state != "" {
-		fields = append(fields, catalogedit.Field{Key: "state", Value: a.state})
-	}
+	fields = with(fields, "state", a.state)
 	if a.click == nil && a.view == nil {
 		m.report.note(Defaulted, "line_items.pixels", "rates", "none: conversions are booked at 0, marked rate_missing")
 		return fields
@@ -384,16 +380,10 @@ func (m *merge) addLineItem(l *lineItem) {
 		m.report.note(Defaulted, "line_items", "name", "Line item and its id")
 	}
 	fields := catalogedit.Fields{{Key: "id", Value: l.id}, {Key: "advertiser_id", Value: l.advertiser}}
-	if l.order != 0 {
-		fields = append(fields, catalogedit.Field{Key: "insertion_order_id", Value: l.order})
-	}
-	if l.code != "" {
-		fields = append(fields, catalogedit.Field{Key: "code", Value: l.code})
-	}
+	fields = with(fields, "insertion_order_id", l.order)
+	fields = with(fields, "code", l.code)
 	fields = append(fields, catalogedit.Field{Key: "name", Value: l.name})
-	if l.state != "" {
-		fields = append(fields, catalogedit.Field{Key: "state", Value: l.state})
-	}
+	fields = with(fields, "state", l.state)
 	if l.from != nil {
 		fields = append(fields, catalogedit.Field{Key: "active_from", Value: *l.from})
 	}
@@ -412,48 +402,27 @@ func (m *merge) addLineItem(l *lineItem) {
 }
 
 func (m *merge) mergeCreative(c *creative) {
-	was := m.c.Creative(c.id)
-	if was == nil {
-		fields := catalogedit.Fields{{Key: "id", Value: c.id}}
-		if c.item != 0 {
-			fields = append(fields, catalogedit.Field{Key: "line_item_id", Value: c.item})
-		}
-		if c.name != "" {
-			fields = append(fields, catalogedit.Field{Key: "name", Value: c.name})
-		}
-		m.add("creatives", "creative", c.id, fields)
+	if was := m.c.Creative(c.id); was != nil {
+		m.rename("creatives", "creative", c.id, was.Name, c.name)
 		return
 	}
-	e := m.existing("creatives", "creative", c.id)
-	e.name(was.Name, c.name, "")
-	e.count()
+	m.add("creatives", "creative", c.id, with(with(catalogedit.Fields{{Key: "id", Value: c.id}}, "line_item_id", c.item), "name", c.name))
 }
 
 func (m *merge) mergePublisher(p *publisher) {
-	was := m.c.Publisher(p.id)
-	if was == nil {
-		fields := catalogedit.Fields{{Key: "id", Value: p.id}}
-		if p.name != "" {
-			fields = append(fields, catalogedit.Field{Key: "name", Value: p.name})
-		}
-		m.add("publishers", "publisher", p.id, fields)
+	if was := m.c.Publisher(p.id); was != nil {
+		m.rename("publishers", "publisher", p.id, was.Name, p.name)
 		return
 	}
-	e := m.existing("publishers", "publisher", p.id)
-	e.name(was.Name, p.name, "")
-	e.count()
+	m.add("publishers", "publisher", p.id, with(catalogedit.Fields{{Key: "id", Value: p.id}}, "name", p.name))
 }
 
 func (m *merge) mergeTracker(t *tracker) {
 	was := m.c.Tracker(t.id)
 	if was == nil {
 		fields := catalogedit.Fields{{Key: "id", Value: t.id}, {Key: "kind", Value: string(t.kind)}, {Key: "line_item_id", Value: t.item}}
-		if t.publisher != 0 {
-			fields = append(fields, catalogedit.Field{Key: "publisher_id", Value: t.publisher})
-		}
-		if t.landing != "" {
-			fields = append(fields, catalogedit.Field{Key: "landing_url", Value: t.landing})
-		}
+		fields = with(fields, "publisher_id", t.publisher)
+		fields = with(fields, "landing_url", t.landing)
 		m.add("trackers", "tracker", t.id, fields)
 		return
 	}

@@ -165,6 +165,21 @@ func (m *merge) add(list, what string, id int64, fields catalogedit.Fields) {
 	m.report.note(New, list, "", "")
 }
 
+// rename is the whole of what an entry has that only has a name.
+func (m *merge) rename(list, what string, id int64, was, is string) {
+	e := m.existing(list, what, id)
+	e.name(was, is, "")
+	e.count()
+}
+
+// with adds a key that is given.
+func with(fields catalogedit.Fields, key string, v any) catalogedit.Fields {
+	if v == "" || v == int64(0) {
+		return fields
+	}
+	return append(fields, catalogedit.Field{Key: key, Value: v})
+}
+
 // noteCodes notes whose the codes of the catalog are.
 func (m *merge) noteCodes() {
 	c := m.c
@@ -273,12 +288,8 @@ func (m *merge) mergeOrder(o *order) {
 	was := m.c.InsertionOrder(o.id)
 	if was == nil {
 		fields := catalogedit.Fields{{Key: "id", Value: o.id}, {Key: "advertiser_id", Value: o.advertiser}}
-		if o.name != "" {
-			fields = append(fields, catalogedit.Field{Key: "name", Value: o.name})
-		}
-		if o.code != "" {
-			fields = append(fields, catalogedit.Field{Key: "code", Value: o.code})
-		}
+		fields = with(fields, "name", o.name)
+		fields = with(fields, "code", o.code)
 		m.add("insertion_orders", "insertion order", o.id, fields)
 		return
 	}

@@ -2,7 +2,6 @@ package xandr
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"pixledger/schemas"
@@ -87,9 +86,6 @@ func (m *merge) category(n *node) string {
 	return ""
 }
 
-// loadable is a URL as the catalog takes it.
-var loadable = regexp.MustCompile(`^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s@]+[^\s"\\<>]*$`)
-
 func (m *merge) readPiggyback(p *pixel, n *node) {
 	m.countKeys(n, "pixels.piggyback_pixels")
 	g := piggyback{m.oneOf(n, "pixel_type", "img", "js"), m.text(n, "url")}
@@ -104,9 +100,7 @@ func (m *merge) readPiggyback(p *pixel, n *node) {
 	if g.kind == "" && n.get("pixel_type").empty() {
 		m.refuse(n, "pixel_type is missing", "img, js")
 	}
-	if !url.empty() && (!loadable.MatchString(g.url) || len(g.url) > 4096) {
-		m.refuse(url, "url is "+url.written(), "an http or https URL without spaces, quotes or a user name")
-	}
+	m.url(n, "url", g.url)
 	for _, other := range p.piggybacks {
 		if other == g {
 			return
@@ -209,19 +203,13 @@ func (m *merge) addPixel(p *pixel) {
 	}
 	m.report.note(Defaulted, "pixels", "unique_order_id", "true: an order id is attributed once, which the API does not know")
 	fields := catalogedit.Fields{{Key: "id", Value: p.id}, {Key: "advertiser_id", Value: p.advertiser}, {Key: "name", Value: p.name}}
-	if p.code != "" {
-		fields = append(fields, catalogedit.Field{Key: "code", Value: p.code})
-	}
-	if p.state != "" {
-		fields = append(fields, catalogedit.Field{Key: "state", Value: p.state})
-	}
+	fields = with(fields, "code", p.code)
+	fields = with(fields, "state", p.state)
 	fields = append(fields, catalogedit.Fields{
 		{Key: "trigger_type", Value: p.trigger}, {Key: "post_view_expire_mins", Value: p.view},
 		{Key: "post_click_expire_mins", Value: p.click}, {Key: "min_minutes_per_conv", Value: p.repeat},
 	}...)
-	if p.category != "" {
-		fields = append(fields, catalogedit.Field{Key: "event_category", Value: p.category})
-	}
+	fields = with(fields, "event_category", p.category)
 	if len(p.piggybacks) > 0 {
 		var list []catalogedit.Fields
 		for _, g := range p.piggybacks {

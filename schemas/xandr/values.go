@@ -198,6 +198,17 @@ func (m *merge) instant(n *node, key string, zone *time.Location, end bool) *tim
 	return &t
 }
 
+// loadable is a URL as the catalog takes it.
+var loadable = regexp.MustCompile(`^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s@]+[^\s"\\<>]*$`)
+
+// url refuses what the catalog does not take as a URL.
+func (m *merge) url(n *node, key, url string) string {
+	if url != "" && (!loadable.MatchString(url) || len(url) > 4096) {
+		m.refuse(n.get(key), key+" is "+n.get(key).written(), "an http or https URL without spaces, quotes or a user name")
+	}
+	return url
+}
+
 // zone reads the name of a time zone.
 func (m *merge) zone(n *node, key string) *time.Location {
 	name := m.text(n, key)

@@ -1,6 +1,7 @@
 package xandr
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -78,7 +79,6 @@ func (m *merge) readLineItem(n *node) {
 	}
 	m.noteAdvertiser(n, l.advertiser, m.text(about, "name"))
 	l.order = m.readOrders(l, n)
-	l.code = m.freeCode("line_items", "line item", l.id, l.code, n)
 	m.readCurrency(l, n)
 	m.readServed(l, n)
 }
@@ -175,7 +175,6 @@ func (m *merge) noteOrder(l *lineItem, o *order, n *node) {
 		m.orders[o.id] = o
 		if n != nil {
 			m.countKeys(n, "insertion_orders")
-			o.code = m.freeCode("insertion_orders", "insertion order", o.id, o.code, n)
 		}
 		m.noteAdvertiser(o.at, o.advertiser, "")
 		return
@@ -252,17 +251,29 @@ func (m *merge) readTracker(l *lineItem, n *node, kind schemas.TrackerKind) {
 		}
 	}
 	t.landing = m.url(n, "click_url", m.text(n, "click_url"))
-	before := m.trackers[t.id]
-	if before == nil {
-		m.trackers[t.id] = t
-		return
+	m.served = append(m.served, t)
+}
+
+// chooseTrackers leaves one tracker of each id. The API counts impression and
+// click trackers apart, the catalog does not. The kind of a touch is its path's,
+// so that one entry of a line item, a click tracker's, which has the landing page,
+// serves both.
+func (m *merge) chooseTrackers() {
+	slices.SortStableFunc(m.served, func(x, y *tracker) int {
+		return cmp.Or(cmp.Compare(x.id, y.id), cmp.Compare(x.item, y.item), cmp.Compare(x.kind, y.kind)) // click before impression
+	})
+	for _, t := range m.served {
+		switch first := m.trackers[t.id]; {
+		case first == nil:
+			m.trackers[t.id] = t
+		case first.item != t.item:
+			m.noTracker(t, first.item)
+		}
 	}
-	// The API counts impression and click trackers apart, the catalog does not.
-	// The kind of a touch is its path's, so that one entry of a line item, a click
-	// tracker's, which has the landing page, serves both.
-	if before.item != t.item {
-		m.report.note(NotTaken, "trackers", "id", fmt.Sprintf("%s tracker %d of line item %d: line item %d has a tracker of that id", t.kind, t.id, t.item, before.item))
-	}
+}
+
+func (m *merge) noTracker(t *tracker, owner int64) {
+	m.report.note(NotTaken, "trackers", "id", fmt.Sprintf("%s tracker %d of line item %d: line item %d has a tracker of that id", t.kind, t.id, t.item, owner))
 }
 
 func (m *merge) mergeLineItem(l *lineItem) {
@@ -427,7 +438,7 @@ func (m *merge) mergeTracker(t *tracker) {
 		return
 	}
 	if was.LineItemID != t.item {
-		m.report.note(NotTaken, "trackers", "id", fmt.Sprintf("%s tracker %d of line item %d: line item %d has a tracker of that id", t.kind, t.id, t.item, was.LineItemID))
+		m.noTracker(t, was.LineItemID)
 		return
 	}
 	e := m.existing("trackers", "tracker", t.id)

@@ -29,8 +29,8 @@ type merge struct {
 	creatives   map[int64]*creative
 	publishers  map[int64]*publisher
 	trackers    map[int64]*tracker
-	codes       map[string]map[string]int64 // by list: whose a code is
-	said        map[string]said             // by kind and id: what was read first
+	served      []*tracker      // all of the JSON's
+	said        map[string]said // by kind and id: what was read first
 }
 
 // Merge asks a catalog's file for the changes that bring the JSON into it, and
@@ -40,9 +40,8 @@ func (in *Input) Merge(f *catalogedit.File) (*Report, error) {
 	m := &merge{
 		f: f, c: f.Catalog(), report: &Report{map[Row]int{}}, refused: map[*node]bool{},
 		advertisers: map[int64]*advertiser{}, orders: map[int64]*order{}, pixels: map[int64]*pixel{}, items: map[int64]*lineItem{},
-		creatives: map[int64]*creative{}, publishers: map[int64]*publisher{}, trackers: map[int64]*tracker{}, codes: map[string]map[string]int64{}, said: map[string]said{},
+		creatives: map[int64]*creative{}, publishers: map[int64]*publisher{}, trackers: map[int64]*tracker{}, said: map[string]said{},
 	}
-	m.noteCodes()
 	for _, n := range in.pixels {
 		m.readPixel(n)
 	}
@@ -180,39 +179,74 @@ func with(fields catalogedit.Fields, key string, v any) catalogedit.Fields {
 	return append(fields, catalogedit.Field{Key: key, Value: v})
 }
 
-// noteCodes notes whose the codes of the catalog are.
-func (m *merge) noteCodes() {
-	c := m.c
-	for _, list := range []string{"advertisers", "insertion_orders", "line_items", "pixels"} {
-		m.codes[list] = map[string]int64{}
+// coded is an entry of the JSON with its code.
+type coded struct {
+	id   int64
+	was  string // its code in the catalog
+	code *string
+	at   *node
+}
+
+// giveCodes takes away the codes that are another entry's. A code is unique in
+// the catalog's list, and to the API within an advertiser. What an entry of the
+// JSON has had so far is free.
+func (m *merge) giveCodes(list, what string, entries []coded, owners map[string]int64) {
+	for _, e := range entries {
+		if *e.code != "" {
+			delete(owners, e.was)
+		}
 	}
-	for _, x := range c.InsertionOrders {
-		m.codes["insertion_orders"][x.Code] = x.ID
-	}
-	for _, x := range c.LineItems {
-		m.codes["line_items"][x.Code] = x.ID
-	}
-	for _, x := range c.Pixels {
-		m.codes["pixels"][x.Code] = x.ID
+	for _, e := range entries {
+		owner, taken := owners[*e.code]
+		switch {
+		case *e.code == "":
+		case !taken || owner == e.id:
+			owners[*e.code] = e.id
+		case list == "pixels":
+			m.refuse(e.at.get("code"), fmt.Sprintf("the code %q is pixel %d's already", cut(*e.code), owner), "a code that one pixel has: it stands in its URL")
+		default:
+			m.report.note(NotTaken, list, "code", fmt.Sprintf("%s %d: the code %q is %d's already", what, e.id, cut(*e.code), owner))
+			*e.code = ""
+		}
 	}
 }
 
-// freeCode gives a code that may be taken: a code is unique in the catalog's
-// list, and to the API within an advertiser.
-func (m *merge) freeCode(list, what string, id int64, code string, n *node) string {
-	if code == "" {
-		return ""
+func (m *merge) checkCodes() {
+	var pixels, items, orders []coded
+	owners := [3]map[string]int64{{}, {}, {}}
+	for _, x := range m.c.Pixels {
+		owners[0][x.Code] = x.ID
 	}
-	if owner, taken := m.codes[list][code]; taken && owner != id {
-		if list == "pixels" {
-			m.refuse(n.get("code"), fmt.Sprintf("the code %q is pixel %d's already", cut(code), owner), "a code that one pixel has: it stands in its URL")
-			return ""
+	for _, x := range m.c.LineItems {
+		owners[1][x.Code] = x.ID
+	}
+	for _, x := range m.c.InsertionOrders {
+		owners[2][x.Code] = x.ID
+	}
+	for _, p := range inOrder(m.pixels) {
+		e := coded{id: p.id, code: &p.code, at: p.at}
+		if was := m.c.Pixel(p.id); was != nil {
+			e.was = was.Code
 		}
-		m.report.note(NotTaken, list, "code", fmt.Sprintf("%s %d: the code %q is %d's already", what, id, cut(code), owner))
-		return ""
+		pixels = append(pixels, e)
 	}
-	m.codes[list][code] = id
-	return code
+	for _, l := range inOrder(m.items) {
+		e := coded{id: l.id, code: &l.code, at: l.at}
+		if was := m.c.LineItem(l.id); was != nil {
+			e.was = was.Code
+		}
+		items = append(items, e)
+	}
+	for _, o := range inOrder(m.orders) {
+		e := coded{id: o.id, code: &o.code, at: o.at}
+		if was := m.c.InsertionOrder(o.id); was != nil {
+			e.was = was.Code
+		}
+		orders = append(orders, e)
+	}
+	m.giveCodes("pixels", "pixel", pixels, owners[0])
+	m.giveCodes("line_items", "line item", items, owners[1])
+	m.giveCodes("insertion_orders", "insertion order", orders, owners[2])
 }
 
 // member refuses what is another member's.
@@ -303,6 +337,8 @@ func (m *merge) mergeOrder(o *order) {
 
 // check refuses what does not go together, in the JSON and with the catalog.
 func (m *merge) check() {
+	m.checkCodes()
+	m.chooseTrackers()
 	for _, p := range inOrder(m.pixels) {
 		if was := m.c.Pixel(p.id); was != nil && p.advertiser != 0 && was.AdvertiserID != p.advertiser {
 			m.refuse(p.at.get("advertiser_id"), fmt.Sprintf("pixel %d is advertiser %d's here, and %d's in the catalog", p.id, p.advertiser, was.AdvertiserID), fmt.Sprint(was.AdvertiserID))

@@ -54,7 +54,6 @@ func (m *merge) readPixel(n *node) {
 		return p, &p.at, fmt.Sprintf("%q", []any{p.advertiser, p.name, p.code, p.state, p.trigger, p.category, p.view, p.click, p.repeat, p.piggybacks})
 	})
 	if first {
-		p.code = m.freeCode("pixels", "pixel", p.id, p.code, n)
 		m.noteAdvertiser(n, p.advertiser, "")
 	}
 }

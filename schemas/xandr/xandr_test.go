@@ -177,6 +177,28 @@ func TestDates(t *testing.T) {
 	}
 }
 
+// Codes are given once all is read: two pixels may exchange theirs. Where two line
+// items have one, the second goes without.
+func TestCodes(t *testing.T) {
+	catalog := minimal + "advertisers: [{id: 7, name: A}]\npixels:\n  - {id: 1, advertiser_id: 7, name: A, code: a}\n  - {id: 2, advertiser_id: 7, name: B, code: b}\n"
+	r, report, _, err := run(t, catalog, []string{`[{"id": 1, "advertiser_id": 7, "code": "b"}, {"id": 2, "advertiser_id": 7, "code": "a"}]`},
+		[]string{`[{"id": 6, "advertiser_id": 7, "name": "L", "code": "x"}, {"id": 5, "advertiser_id": 8, "name": "M", "code": "x"}]`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := r.Catalog
+	if c.Pixel(1).Code != "b" || c.Pixel(2).Code != "a" || c.LineItem(5).Code != "x" || c.LineItem(6).Code != "" {
+		t.Errorf("got\n%s", r.Content)
+	}
+	if report.rows[Row{Kind: NotTaken, List: "line_items", Key: "code", Note: `line item 6: the code "x" is 5's already`}] != 1 {
+		t.Errorf("the code left out is not reported: %+v", report.Rows())
+	}
+	_, _, _, err = run(t, catalog, []string{`[{"id": 3, "advertiser_id": 7, "code": "a"}]`}, nil)
+	if err == nil || !strings.Contains(err.Error(), `the code "a" is pixel 1's already`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // An advertiser's currency is that of its line items; rates in two are refused.
 func TestCurrencies(t *testing.T) {
 	item := func(id, advertiser int, currency, pixels string) string {

@@ -217,7 +217,7 @@ func (m *merge) readCurrency(l *lineItem, n *node) {
 // readServed reads the creatives and trackers that stand in a line item.
 func (m *merge) readServed(l *lineItem, n *node) {
 	for _, x := range m.list(n, "creatives") {
-		id := m.id(x, "id", true)
+		id := m.servedID(x, "creatives")
 		if id == 0 {
 			continue
 		}
@@ -238,8 +238,17 @@ func (m *merge) readServed(l *lineItem, n *node) {
 	}
 }
 
+// servedID reads the id of what stands in a line item beside what earns. One
+// without an id keeps nothing else from being imported.
+func (m *merge) servedID(n *node, list string) int64 {
+	if n.get("id").empty() {
+		m.report.note(NotTaken, list, "id", "entries without an id")
+	}
+	return m.id(n, "id", false)
+}
+
 func (m *merge) readTracker(l *lineItem, n *node, kind schemas.TrackerKind) {
-	t := &tracker{id: m.id(n, "id", true), item: l.id, kind: kind, at: n}
+	t := &tracker{id: m.servedID(n, "trackers"), item: l.id, kind: kind, at: n}
 	if t.id == 0 {
 		return
 	}

@@ -225,7 +225,7 @@ func TestCurrencies(t *testing.T) {
 func TestTrackersOfOneID(t *testing.T) {
 	r, report, _, err := run(t, minimal, nil, []string{`[
 		{"id": 1, "advertiser_id": 7, "name": "L", "imptrackers": [{"id": 5, "publisher": {"id": 3, "name": "P"}}], "clicktrackers": [{"id": 5, "click_url": "https://shop.example/"}]},
-		{"id": 2, "advertiser_id": 7, "name": "M", "imptrackers": [{"id": 5}, {"id": 6}]}]`})
+		{"id": 2, "advertiser_id": 7, "name": "M", "imptrackers": [{"id": 5}, {"id": 6}, {"code": "none"}], "creatives": [{"code": "none"}]}]`})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -199,6 +199,43 @@ func TestCodes(t *testing.T) {
 	}
 }
 
+// What does not go with the catalog is refused at its place in the JSON.
+func TestAgainstTheCatalog(t *testing.T) {
+	catalog := minimal + "advertisers: [{id: 7, name: A}, {id: 8, name: B}]\ninsertion_orders: [{id: 61, advertiser_id: 7}]\npixels: [{id: 1, advertiser_id: 7, name: P}]\n" +
+		"line_items: [{id: 5, advertiser_id: 7, name: L, pixels: [{pixel_id: 1}]}]\n"
+	var many []string
+	pixels := []string{}
+	for id := 2; id <= 21; id++ {
+		many = append(many, fmt.Sprintf(`{"id": %d}`, id))
+		pixels = append(pixels, fmt.Sprintf(`{"id": %d, "advertiser_id": 7}`, id))
+	}
+	all := "[" + strings.Join(pixels, ",") + "]"
+	for name, c := range map[string][3]string{
+		"a pixel's advertiser":     {`[{"id": 1, "advertiser_id": 8}]`, "", ":1:29: pixel 1 is advertiser 8's here, and 7's in the catalog; allowed: 7"},
+		"a line item's advertiser": {"", `[{"id": 5, "advertiser_id": 8}]`, ":1:29: line item 5 is advertiser 8's here, and 7's in the catalog; allowed: 7"},
+		"an order's advertiser":    {"", `[{"id": 6, "advertiser_id": 8, "insertion_orders": [{"id": 61}]}]`, ":1:53: insertion order 61 is advertiser 8's here, and 7's in the catalog"},
+		"another member":           {"", `[{"id": 5, "advertiser_id": 7, "member_id": 959}]`, ":1:45: member_id is 959, the catalog is member 958's"},
+		"a pixel of another":       {"", `[{"id": 9, "advertiser_id": 8, "pixels": [{"id": 1}]}]`, ":1:50: pixel 1 is advertiser 7's, line item 9 is advertiser 8's"},
+		"an unknown pixel":         {"", `[{"id": 5, "advertiser_id": 7, "pixels": [{"id": 2}]}]`, ":1:50: pixel 2 is neither in the catalog nor in the JSON of pixels"},
+		"too many pixels":          {all, `[{"id": 5, "advertiser_id": 7, "pixels": [` + strings.Join(many, ",") + `]}]`, ":1:42: line item 5 would have 21 pixels; allowed: at most 20"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var p, l []string
+			if c[0] != "" {
+				p = []string{c[0]}
+			}
+			if c[1] != "" {
+				l = []string{c[1]}
+			}
+			_, _, _, err := run(t, catalog, p, l)
+			var mistakes yamlfile.Mistakes
+			if !errors.As(err, &mistakes) || !strings.Contains(err.Error(), c[2]) {
+				t.Errorf("got %v, want …%s…", err, c[2])
+			}
+		})
+	}
+}
+
 // An advertiser's currency is that of its line items; rates in two are refused.
 func TestCurrencies(t *testing.T) {
 	item := func(id, advertiser int, currency, pixels string) string {

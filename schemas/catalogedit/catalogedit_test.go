@@ -53,6 +53,11 @@ func TestEdits(t *testing.T) {
 				e.Set("code", "c")
 				e.Set("trigger_type", "click")
 			}},
+		{"a text of several lines", "pixels:\n  - id: 1\n    name: >-\n      A\n\n      # B\n    advertiser_id: 7\n  - id: 3\n    name: a\n      b # c\n    advertiser_id: 7\n", "pixels:\n  - id: 1\n    name: One\n    advertiser_id: 7\n  - id: 3\n    name: Three # c\n    advertiser_id: 7\n",
+			func(f *catalogedit.File) {
+				f.Entry("pixels", 1).Set("name", "One")
+				f.Entry("pixels", 3).Set("name", "Three")
+			}},
 		{"take out", "pixels:\n  - active_until: 2027-01-01T00:00:00Z # why\n    id: 1\n    advertiser_id: 7\n    name: A\n  - {id: 3, active_until: 2027-01-01T00:00:00Z, advertiser_id: 7, name: C}\n  - {id: 4, advertiser_id: 7, name: D, active_until: 2027-01-01T00:00:00Z}\n  - id: 5\n    advertiser_id: 7\n    active_until: 2027-01-01T00:00:00Z # because\n    name: E\n    active_from: 2026-01-01T00:00:00Z",
 			"pixels:\n  - # why\n    id: 1\n    advertiser_id: 7\n    name: A\n  - {id: 3, advertiser_id: 7, name: C}\n  - {id: 4, advertiser_id: 7, name: D}\n  - id: 5\n    advertiser_id: 7\n    # because\n    name: E",
 			func(f *catalogedit.File) {

@@ -142,6 +142,11 @@ func (t *text) alone(offset int) bool {
 	return at >= t.content(t.line(offset)) || t.b[at] == '#'
 }
 
+// bare tells whether no comment stands on the line of an offset behind it.
+func (t *text) bare(offset int) bool {
+	return bytes.IndexByte(t.b[offset:t.content(t.line(offset))], '#') < 0
+}
+
 // leads tells whether nothing but white space stands on the line before an offset.
 func (t *text) leads(offset int) bool {
 	return t.blank(t.starts[t.line(offset)]) == offset
@@ -180,7 +185,7 @@ func (t *text) end(n *yaml.Node) (int, error) {
 }
 
 func (t *text) strange(n *yaml.Node) error {
-	return fmt.Errorf("what begins at line %d, column %d, is written in a way that can't be edited; allowed: a plain, quoted or block value, with no ? before its key", n.Line, n.Column)
+	return fmt.Errorf("what begins at line %d, column %d, is written in a way that can't be edited; allowed: a value behind its key and a colon, without ? and with no comment inside", n.Line, n.Column)
 }
 
 func (t *text) scalarEnd(n *yaml.Node, start int) (int, error) {

@@ -152,7 +152,8 @@ func (f *File) replace(key, value *yaml.Node, a *asked, s *set) (splice, error) 
 	if err != nil {
 		return splice{}, err
 	}
-	if value.Kind != yaml.ScalarNode || value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+	block := value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
+	if value.Kind != yaml.ScalarNode || block && !f.text.bare(start) {
 		return splice{}, f.text.strange(value)
 	}
 	put := f.blockScalar(a.kind, Field{s.key, s.value})
@@ -413,10 +414,11 @@ func (f *File) remove(n *yaml.Node, i, depth int, c *Change) ([]splice, error) {
 	if err != nil {
 		return nil, err
 	}
-	if value.Kind != yaml.ScalarNode || len(n.Content) < 4 {
+	start := f.text.offset(key)
+	block := value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
+	if value.Kind != yaml.ScalarNode || len(n.Content) < 4 || block && !f.text.bare(start) {
 		return nil, fmt.Errorf("%s can't be taken out of line %d", key.Value, key.Line)
 	}
-	start := f.text.offset(key)
 	p := splice{start: start, end: end, depth: depth, changes: []*Change{c}, at: []int{0}}
 	if n.Style&yaml.FlowStyle != 0 {
 		return f.removeFlow(n, i, p)

@@ -21,11 +21,11 @@ import (
 func (a *app) pixelCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "pixel",
-		Short:   "Create conversion pixels and change them",
-		Example: "  pixledger pixel create --name Checkout --advertiser-id 7",
+		Short:   "Conversion pixels: list, create, change, tags to paste, and how they do",
+		Example: "  pixledger pixel list\n  pixledger pixel create --name Checkout --advertiser-id 7\n  pixledger pixel export --order-id --value 9012\n  pixledger pixel status 9012",
 		RunE:    needSubcommand,
 	}
-	c.AddCommand(a.pixelCreateCommand(), a.pixelSetCommand())
+	c.AddCommand(a.pixelListCommand(), a.pixelShowCommand(), a.pixelCreateCommand(), a.pixelSetCommand(), a.pixelExportCommand(), a.pixelStatusCommand())
 	return c
 }
 

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pixledger/ingest/tag"
+)
+
+// tagLong tells of what all commands that export tags have in common.
+const tagLong = `Tags go to stdout, one a line and nothing else. What each of them is of goes to
+stderr, as a comment that may be pasted along, and so do warnings. The host is
+--host, else edge.host of the configuration.`
+
+// tagHost gives the name of the edge that tags lead to.
+func (a *app) tagHost(command, flag string, cfg *Config) (string, error) {
+	if flag != "" {
+		return flag, nil
+	}
+	if cfg.Edge.Host == "" {
+		return "", fmt.Errorf("%s: the edge has no name: set edge.host in %s, or give --host px.example.com", command, a.configPath)
+	}
+	if err := tag.CheckHost(cfg.Edge.Host); err != nil {
+		return "", fmt.Errorf("%s: edge.host in %s: %w", command, a.configPath, err)
+	}
+	return cfg.Edge.Host, nil
+}
+
+// checkTagHost refuses a --host that is none before anything is read.
+func checkTagHost(c *cobra.Command, flag string) error {
+	if !c.Flags().Changed("host") {
+		return nil
+	}
+	if err := tag.CheckHost(flag); err != nil {
+		return usagef("--host: %w", err)
+	}
+	return nil
+}
+
+// printTags prints tags to paste. Warnings come first, so that who copies from
+// the screen finds comments and tags together.
+func (a *app) printTags(tags []*tag.Tag, warnings []string) error {
+	for _, t := range tags {
+		warnings = append(warnings, t.Notes...)
+	}
+	for _, w := range warnings {
+		a.logf("warning: %s", w)
+	}
+	for _, t := range tags {
+		a.logf("%s", t.Comment())
+		if _, err := fmt.Fprintln(a.stdout, t.Text()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// idArgs reads ids that were given as arguments, each once, in their order.
+func idArgs(command string, args []string) ([]int64, error) {
+	var ids []int64
+	for _, text := range args {
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || id < 1 {
+			return nil, usagef("%s: %q is no id; allowed: a whole number from 1 to 9223372036854775807", command, text)
+		}
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+// entry is an id of one of the catalog's lists, for messages.
+type entry struct {
+	id         int64
+	name, code string
+}
+
+// findAll finds the things of these ids in a list of the catalog. The ids that it
+// does not have are one error, each with those that were probably meant.
+func findAll[T any](kind string, list []T, about func(*T) entry, ids []int64) ([]*T, error) {
+	var out []*T
+	var missing []error
+	for _, id := range ids {
+		i := slices.IndexFunc(list, func(x T) bool { return about(&x).id == id })
+		if i < 0 {
+			missing = append(missing, notInCatalog(kind, strconv.FormatInt(id, 10), list, about))
+			continue
+		}
+		out = append(out, &list[i])
+	}
+	return out, errors.Join(missing...)
+}
+
+// notInCatalog says that a list has no such id or code, and which come nearest.
+func notInCatalog[T any](kind, asked string, list []T, about func(*T) entry) error {
+	if len(list) == 0 {
+		return fmt.Errorf("the catalog has no %s %s; it has no %ss", kind, asked, kind)
+	}
+	type near struct {
+		text     string
+		distance int
+	}
+	all := make([]near, len(list))
+	for i := range list {
+		e := about(&list[i])
+		id := strconv.FormatInt(e.id, 10)
+		all[i] = near{id, letterDistance(asked, id)}
+		if e.code != "" {
+			all[i].distance = min(all[i].distance, letterDistance(asked, e.code))
+		}
+		if e.name != "" {
+			all[i].text += " (" + e.name + ")"
+		}
+	}
+	slices.SortStableFunc(all, func(x, y near) int { return cmp.Compare(x.distance, y.distance) })
+	var texts []string
+	for _, n := range all[:min(3, len(all))] {
+		texts = append(texts, n.text)
+	}
+	return fmt.Errorf("the catalog has no %s %s; nearest: %s", kind, asked, strings.Join(texts, ", "))
+}
+
+// letterDistance counts the letters to insert, delete, replace or swap with their
+// neighbour to get from a to b; of long texts their beginnings.
+func letterDistance(a, b string) int {
+	a, b = a[:min(len(a), 64)], b[:min(len(b), 64)]
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			d := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d = min(d, rows[i-2][j-2]+1)
+			}
+			rows[i][j] = d
+		}
+	}
+	return rows[len(a)][len(b)]
+}

@@ -15,7 +15,6 @@ import (
 
 	"pixledger/schemas"
 	"pixledger/schemas/catalogedit"
-	"pixledger/schemas/yamlfile"
 )
 
 func (a *app) pixelCommand() *cobra.Command {
@@ -235,9 +234,7 @@ func checkPixelKeys(c *schemas.Catalog, id int64, given catalogedit.Fields) erro
 	for _, x := range given {
 		switch {
 		case x.Key == "advertiser_id" && c.Advertiser(x.Value.(int64)) == nil:
-			return fmt.Errorf("the catalog has no advertiser %d; allowed: %s", x.Value, orNone(nearest(x.Value.(int64), len(c.Advertisers), func(i int) (int64, string) {
-				return c.Advertisers[i].ID, c.Advertisers[i].Name
-			}), "one of its advertisers, of which it has none yet"))
+			return notInCatalog("advertiser", fmt.Sprint(x.Value), c.Advertisers, func(a *schemas.Advertiser) entry { return entry{a.ID, a.Name, a.Code} })
 		case x.Key == "code" && x.Value != nil:
 			if p := c.PixelByCode(x.Value.(string), c.MemberID); p != nil && p.ID != id {
 				return fmt.Errorf("the code %s is pixel %d's: %s; allowed: one that no pixel has", x.Value, p.ID, p.Name)
@@ -245,42 +242,6 @@ func checkPixelKeys(c *schemas.Catalog, id int64, given catalogedit.Fields) erro
 		}
 	}
 	return nil
-}
-
-// noPixel says that the catalog has no such pixel, and which it may be.
-func noPixel(c *schemas.Catalog, id int64) error {
-	return fmt.Errorf("the catalog has no pixel %d; allowed: %s", id, orNone(nearest(id, len(c.Pixels), func(i int) (int64, string) {
-		return c.Pixels[i].ID, c.Pixels[i].Name
-	}), "one that pixledger pixel create makes: it has none yet"))
-}
-
-func orNone(s, none string) string {
-	if s == "" {
-		return none
-	}
-	return s
-}
-
-// nearest lists the entries whose ids are most like one that is not there.
-func nearest(id int64, n int, entry func(int) (int64, string)) string {
-	at := make([]int, n)
-	for i := range at {
-		at[i] = i
-	}
-	far := func(i int) int {
-		other, _ := entry(i)
-		return yamlfile.Distance(fmt.Sprint(id), fmt.Sprint(other))
-	}
-	slices.SortStableFunc(at, func(x, y int) int { return cmp.Compare(far(x), far(y)) })
-	var out []string
-	for _, i := range at[:min(n, 3)] {
-		other, name := entry(i)
-		out = append(out, fmt.Sprintf("%d (%s)", other, name))
-	}
-	if n > len(out) {
-		out = append(out, "…")
-	}
-	return strings.Join(out, ", ")
 }
 
 // changeLines gives a line for each change of the catalog's file, with its place.
@@ -316,5 +277,5 @@ with what a conversion earns in the place of AMOUNT:
         rates:
           - {from: %s, post_click_revenue: "AMOUNT", post_view_revenue: "AMOUNT"}
 then put its tag on the page: pixledger pixel export %d`,
-		p.AdvertiserID, orNone(strings.Join(items, ", "), "it has none yet"), id, a.now().Format("2006-01-02")+"T00:00:00Z", id)
+		p.AdvertiserID, cmp.Or(strings.Join(items, ", "), "it has none yet"), id, a.now().Format("2006-01-02")+"T00:00:00Z", id)
 }

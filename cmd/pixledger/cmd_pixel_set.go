@@ -31,15 +31,15 @@ are decided anew, and those of closed days adjusted with the next close.
 		Example: "  pixledger pixel set 9012 --post-click-expire-mins 10080\n  pixledger pixel set 9012 --trigger-type click --from 2026-12-01T00:00:00Z\n  pixledger pixel set 9012 --inactive",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			id, allowed := readID(args[0])
-			if allowed != "" {
-				return usagef("pixel set: %q is no id; allowed: %s", args[0], allowed)
+			ids, err := idArgs("pixel set", args)
+			if err != nil {
+				return err
 			}
 			given, err := p.fields("pixel set", c.Flags())
 			if err != nil {
 				return err
 			}
-			s := &pixelChange{id: id.(int64), given: given, inactive: inactive, active: active, now: a.now().Truncate(time.Second)}
+			s := &pixelChange{id: ids[0], given: given, inactive: inactive, active: active, now: a.now().Truncate(time.Second)}
 			if err := s.readFrom(c.Flags().Changed("from"), from); err != nil {
 				return err
 			}
@@ -116,7 +116,7 @@ func (s *pixelChange) edit(f *catalogedit.File) error {
 	c := f.Catalog()
 	p := c.Pixel(s.id)
 	if p == nil {
-		return noPixel(c, s.id)
+		return notInCatalog("pixel", fmt.Sprint(s.id), c.Pixels, pixelEntry)
 	}
 	if err := checkPixelKeys(c, s.id, s.given); err != nil {
 		return err

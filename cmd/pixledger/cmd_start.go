@@ -36,8 +36,8 @@ func (a *app) initCommand() *cobra.Command {
 func (a *app) catalogCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "catalog",
-		Short:   "Check the catalog of pixels, line items and trackers",
-		Example: "  pixledger catalog check",
+		Short:   "Check the catalog of pixels, line items and trackers, and import it",
+		Example: "  pixledger catalog check\n  pixledger catalog import --pixels pixels.json --line-items line-items.json",
 		RunE:    needSubcommand,
 	}
 	c.AddCommand(&cobra.Command{
@@ -71,7 +71,7 @@ Warnings are what will never attribute; they leave the exit code 0.`,
 				count(len(cat.Pixels), "pixel"), count(len(cat.LineItems), "line item"), count(len(cat.Trackers), "tracker"))
 			return nil
 		},
-	})
+	}, a.catalogImportCommand())
 	return c
 }
 

@@ -164,6 +164,9 @@ var flagsOf = map[string]string{
 	"close": "yes accept-gap by accept-adjustments", "void": "orders pixel reason by", "credit": "line-item amount reason by", "rebuild": "apply",
 	"report":  "range from to interval by filter time-zone format output list describe include-open month",
 	"explain": "json all output", "query": "format output", "status": "json", "doctor": "json", "catalog check": "", "edge nginx": "",
+	"catalog import": "pixels line-items dry-run format",
+	"pixel create":   "name advertiser-id code trigger-type post-view-expire-mins post-click-expire-mins min-minutes-per-conv event-category",
+	"pixel set":      "name advertiser-id code trigger-type post-view-expire-mins post-click-expire-mins min-minutes-per-conv event-category inactive",
 }
 
 func TestContractCommandsAndFlags(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pixledger/ingest/tag"
+	"pixledger/schemas/yamlfile"
 )
 
 // tagLong tells of what all commands that export tags have in common.
@@ -111,9 +112,9 @@ func notInCatalog[T any](kind, asked string, list []T, about func(*T) entry) err
 	for i := range list {
 		e := about(&list[i])
 		id := strconv.FormatInt(e.id, 10)
-		all[i] = near{id, letterDistance(asked, id)}
+		all[i] = near{id, yamlfile.Distance(beginning(asked), beginning(id))}
 		if e.code != "" {
-			all[i].distance = min(all[i].distance, letterDistance(asked, e.code))
+			all[i].distance = min(all[i].distance, yamlfile.Distance(beginning(asked), beginning(e.code)))
 		}
 		if e.name != "" {
 			all[i].text += " (" + e.name + ")"
@@ -127,30 +128,5 @@ func notInCatalog[T any](kind, asked string, list []T, about func(*T) entry) err
 	return fmt.Errorf("the catalog has no %s %s; nearest: %s", kind, asked, strings.Join(texts, ", "))
 }
 
-// letterDistance counts the letters to insert, delete, replace or swap with their
-// neighbour to get from a to b; of long texts their beginnings.
-func letterDistance(a, b string) int {
-	a, b = a[:min(len(a), 64)], b[:min(len(b), 64)]
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			d := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				d = min(d, rows[i-2][j-2]+1)
-			}
-			rows[i][j] = d
-		}
-	}
-	return rows[len(a)][len(b)]
-}
+// beginning is as much of a text as tells which other one it comes near.
+func beginning(s string) string { return s[:min(len(s), 64)] }

@@ -289,7 +289,7 @@ func TestContractDefaults(t *testing.T) {
 			Warehouse: "0 6 * * *", Retention: "50 3 * * *",
 		},
 		CloseAfter: 4 * time.Hour, AdjustDays: 90, AdjustLimit: &limit, Reports: filepath.Join(dir, "reports"),
-		Edge:    EdgeConfig{Listen: "80", Log: "/var/log/nginx/pixel.log"},
+		Edge:    EdgeConfig{Listen: "80", Log: "/var/log/nginx/pixel.log", RealIPHeader: "X-Forwarded-For"},
 		Console: ConsoleConfig{Listen: "127.0.0.1:8420"},
 		Privacy: PrivacyConfig{IP: IPTruncate, HonorGPC: true, RetentionDays: 400, Params: map[string]ParamMode{}},
 	}

@@ -40,16 +40,11 @@ them, in the same call; segments are given by id or by code.
 			if err != nil {
 				return err
 			}
-			if err := checkTagHost(c, o.Host); err != nil {
-				return err
-			}
-			s, err := a.setup()
+			s, host, err := a.tagSetup(c, o.Host)
 			if err != nil {
 				return err
 			}
-			if o.Host, err = a.tagHost("pixel export", o.Host, s.cfg); err != nil {
-				return err
-			}
+			o.Host = host
 			pixels, unknown := findAll("pixel", s.catalog.Pixels, pixelEntry, ids)
 			var notAdded, notRemoved error
 			o.Add, notAdded = findSegments(s.catalog, add)

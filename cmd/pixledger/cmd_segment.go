@@ -58,19 +58,14 @@ user. --now gives the list of another moment. User ids are personal data.`,
 					return usagef("segment export: --%s is given without --members; allowed: both, as tags are text", ofMembers)
 				}
 			}
-			if err := checkTagHost(c, o.Host); err != nil {
-				return err
-			}
-			s, err := a.setup()
+			s, host, err := a.tagSetup(c, o.Host)
 			if err != nil {
 				return err
 			}
+			o.Host = host
 			segments, err := findSegments(s.catalog, args)
 			if err != nil {
 				return reasons("segment export", err)
-			}
-			if o.Host, err = a.tagHost("segment export", o.Host, s.cfg); err != nil {
-				return err
 			}
 			var tags []*tag.Tag
 			for _, x := range segments {

@@ -39,16 +39,11 @@ replaces: [CACHEBUSTER], a new number each time; [ANCOST], what the touch costs;
 			if err != nil {
 				return err
 			}
-			if err := checkTagHost(c, o.Host); err != nil {
-				return err
-			}
-			s, err := a.setup()
+			s, host, err := a.tagSetup(c, o.Host)
 			if err != nil {
 				return err
 			}
-			if o.Host, err = a.tagHost("tracker export", o.Host, s.cfg); err != nil {
-				return err
-			}
+			o.Host = host
 			trackers, err := findAll("tracker", s.catalog.Trackers, trackerEntry(s.catalog), ids)
 			if err != nil {
 				return reasons("tracker export", err)

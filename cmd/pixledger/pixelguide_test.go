@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,15 +40,7 @@ func TestPixelsByHand(t *testing.T) {
 			}
 			got.WriteString(line)
 		}
-		switch {
-		case got.String() == text:
-		case *updateReadme:
-			if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		default:
-			t.Errorf("%s does not show what is printed (go test -run %s -update-readme mends it)\nprinted:\n%s", document, t.Name(), got.String())
-		}
+		keepsShowing(t, path, text, got.String())
 	}
 	if shown < 8 {
 		t.Errorf("only %d commands are shown", shown)

@@ -19,20 +19,6 @@ const tagLong = `Tags go to stdout, one a line and nothing else. What each of th
 stderr, as a comment that may be pasted along, and so do warnings. The host is
 --host, else edge.host of the configuration.`
 
-// tagHost gives the name of the edge that tags lead to.
-func (a *app) tagHost(command, flag string, cfg *Config) (string, error) {
-	if flag != "" {
-		return flag, nil
-	}
-	if cfg.Edge.Host == "" {
-		return "", fmt.Errorf("%s: the edge has no name: set edge.host in %s, or give --host px.example.com", command, a.configPath)
-	}
-	if err := tag.CheckHost(cfg.Edge.Host); err != nil {
-		return "", fmt.Errorf("%s: edge.host in %s: %w", command, a.configPath, err)
-	}
-	return cfg.Edge.Host, nil
-}
-
 // checkTagHost refuses a --host that is none before anything is read.
 func checkTagHost(c *cobra.Command, flag string) error {
 	if !c.Flags().Changed("host") {
@@ -42,6 +28,26 @@ func checkTagHost(c *cobra.Command, flag string) error {
 		return usagef("--host: %w", err)
 	}
 	return nil
+}
+
+// tagSetup reads what tags are made from, and gives the name of the edge that
+// they lead to: that of --host, which is judged before anything is read, else the
+// configured one.
+func (a *app) tagSetup(c *cobra.Command, flag string) (s *setup, host string, err error) {
+	if err := checkTagHost(c, flag); err != nil {
+		return nil, "", err
+	}
+	if s, err = a.setup(); err != nil || flag != "" {
+		return s, flag, err
+	}
+	host = s.cfg.Edge.Host
+	if host == "" {
+		return nil, "", fmt.Errorf("%sthe edge has no name: set edge.host in %s, or give --host px.example.com", at(c), a.configPath)
+	}
+	if err := tag.CheckHost(host); err != nil {
+		return nil, "", fmt.Errorf("%sedge.host in %s: %w", at(c), a.configPath, err)
+	}
+	return s, host, nil
 }
 
 // printTags prints tags to paste. Warnings come first, so that who copies from

@@ -77,6 +77,9 @@ func (m *merge) readLineItem(n *node) {
 	if !first {
 		return
 	}
+	if is := m.id(about, "id", false); is != 0 && l.advertiser != 0 && is != l.advertiser {
+		m.refuse(about.get("id"), fmt.Sprintf("the advertiser is %d here, and advertiser_id is %d", is, l.advertiser), fmt.Sprint(l.advertiser))
+	}
 	m.noteAdvertiser(n, l.advertiser, m.text(about, "name"))
 	l.order = m.readOrders(l, n)
 	m.readCurrency(l, n)

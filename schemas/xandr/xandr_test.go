@@ -277,6 +277,7 @@ func TestAgainstTheCatalog(t *testing.T) {
 		"a pixel's advertiser":     {`[{"id": 1, "advertiser_id": 8}]`, "", ":1:29: pixel 1 is advertiser 8's here, and 7's in the catalog; allowed: 7"},
 		"a line item's advertiser": {"", `[{"id": 5, "advertiser_id": 8}]`, ":1:29: line item 5 is advertiser 8's here, and 7's in the catalog; allowed: 7"},
 		"an order's advertiser":    {"", `[{"id": 6, "advertiser_id": 8, "insertion_orders": [{"id": 61}]}]`, ":1:53: insertion order 61 is advertiser 8's here, and 7's in the catalog"},
+		"two advertisers":          {"", `[{"id": 6, "advertiser_id": 7, "advertiser": {"id": 8, "name": "B"}}]`, ":1:53: the advertiser is 8 here, and advertiser_id is 7; allowed: 7"},
 		"another member":           {"", `[{"id": 5, "advertiser_id": 7, "member_id": 959}]`, ":1:45: member_id is 959, the catalog is member 958's"},
 		"a pixel of another":       {"", `[{"id": 9, "advertiser_id": 8, "pixels": [{"id": 1}]}]`, ":1:50: pixel 1 is advertiser 7's, line item 9 is advertiser 8's"},
 		"an unknown pixel":         {"", `[{"id": 5, "advertiser_id": 7, "pixels": [{"id": 2}]}]`, ":1:50: pixel 2 is neither in the catalog nor in the JSON of pixels"},

@@ -202,28 +202,24 @@ func checkLog(t *testing.T, log string, all []question, tokens []string, more in
 	}
 }
 
-// The VCL for Fastly, in a stand-in of the tests' own: nothing of Fastly's that
-// runs it can be installed.
-func TestFastly(t *testing.T) {
-	all := questions(t, "fastly")
+// askFastly asks the VCL for Fastly, in a stand-in of the tests' own: nothing of
+// Fastly's that runs it can be installed.
+func askFastly(t *testing.T, protocol string, all []question) (replies []reply, log string) {
+	t.Helper()
 	type asked struct {
 		Method   string            `json:"method"`
 		Target   string            `json:"target"`
 		Protocol string            `json:"protocol"`
 		Headers  map[string]string `json:"headers"`
 	}
-	plain := []string{"/opt-out", "/opt-in"} // asked last, without TLS
 	var list []asked
 	for _, q := range all {
-		a := asked{Protocol: "https", Headers: map[string]string{"Host": "edge.test", "Edge-Location": "https://evil.example/", "Edge-UID-Got": "0123456789abcdef"}}
+		a := asked{Protocol: protocol, Headers: map[string]string{"Host": "edge.test", "Edge-Location": "https://evil.example/", "Edge-UID-Got": "0123456789abcdef"}}
 		a.Method, a.Target, _ = strings.Cut(q.Ask, " ")
 		for name, value := range q.Headers {
 			a.Headers[name] = strings.ReplaceAll(value, "{uid}", knownUID)
 		}
 		list = append(list, a)
-	}
-	for _, path := range plain {
-		list = append(list, asked{Method: "GET", Target: path + "?x=1", Protocol: "http", Headers: map[string]string{"Host": "edge.test"}})
 	}
 	b, err := json.Marshal(list)
 	if err != nil {
@@ -247,21 +243,32 @@ func TestFastly(t *testing.T) {
 	if err := json.Unmarshal([]byte(output(t, dir, "", tool(t, "node"), "vcl.js", "main.vcl", "log-format", "questions.json")), &got); err != nil {
 		t.Fatal(err)
 	}
-	tokens := make([]string, len(all))
-	for n, a := range got.Answers {
+	for _, a := range got.Answers {
 		r := reply{Status: a.Status, Header: http.Header{}, Body: string(a.Body), ID: a.ID}
 		for name, values := range a.Headers {
 			r.Header[http.CanonicalHeaderKey(name)] = values
 		}
-		if n >= len(all) {
-			if path := plain[n-len(all)]; r.Status != 302 || r.Header.Get("Location") != "https://edge.test"+path || r.Header["Set-Cookie"] != nil {
-				t.Errorf("%s without TLS: %d %q", path, r.Status, r.Header)
-			}
-			continue
-		}
+		replies = append(replies, r)
+	}
+	return replies, got.Log
+}
+
+func TestFastly(t *testing.T) {
+	all := questions(t, "fastly")
+	replies, log := askFastly(t, "https", all)
+	tokens := make([]string, len(all))
+	for n, r := range replies {
 		tokens[n] = all[n].check(t, r, quirks{secure: true})
 	}
-	checkLog(t, got.Log, all, tokens, 0)
+	checkLog(t, log, all, tokens, 0)
+
+	plain := []question{{Ask: "GET /opt-out?x=1"}, {Ask: "GET /opt-in"}}
+	replies, _ = askFastly(t, "http", plain)
+	for n, want := range []string{"https://edge.test/opt-out", "https://edge.test/opt-in"} {
+		if r := replies[n]; r.Status != 302 || r.Header.Get("Location") != want || r.Header["Set-Cookie"] != nil {
+			t.Errorf("%s without TLS: %d %q", plain[n].Ask, r.Status, r.Header)
+		}
+	}
 }
 
 // The log formats for Fastly give, with values in their places, lines that are

@@ -275,9 +275,11 @@ func checkCloudFront(t *testing.T, path string, all []question) {
 	}
 }
 
-// The Worker, in workerd, which is what Cloudflare runs.
-func TestCloudflare(t *testing.T) {
-	addr := edgetest.Addr(t)
+// askCloudflare asks the Worker, in workerd, which is what Cloudflare runs, and
+// gives its address.
+func askCloudflare(t *testing.T, all []question) (replies []reply, addr string) {
+	t.Helper()
+	addr = edgetest.Addr(t)
 	dir := write(t, map[string]string{
 		"worker.js": file(t, "edge.js") + file(t, "choices.js") + file(t, "cloudflare.js"),
 		"edge.json": file(t, "testdata/edge.json"),
@@ -290,12 +292,17 @@ const config :Workerd.Config = (
 `,
 	})
 	serve(t, dir, addr, tool(t, "workerd"), "serve", "config.capnp")
-	all := questions(t, "cloudflare")
 	ray := func(n int) (string, []string) {
 		id := fmt.Sprintf("%016x", 0x8f1234567890abcd+uint64(n))
 		return id, []string{"CF-Ray: " + id + "-FRA", "Test-Scheme: https"}
 	}
-	for n, r := range askAll(t, addr, all, ray) {
+	return askAll(t, addr, all, ray), addr
+}
+
+func TestCloudflare(t *testing.T) {
+	all := questions(t, "cloudflare")
+	replies, addr := askCloudflare(t, all)
+	for n, r := range replies {
 		all[n].check(t, r, quirks{secure: true, deletes: true})
 	}
 	checkPlainChoices(t, addr, "https://edge.test")

@@ -36,6 +36,7 @@ function read(path, query) {
     if (equals >= 0 && name === TO_END[segment]) {
       value = rest.slice(equals + 1);
       end = rest.length;
+      params[name] = undefined; // one without a value did not count
     }
     if (params[name] === undefined) params[name] = value;
     rest = rest.slice(end + 1);

@@ -202,6 +202,17 @@ sub vcl_recv {
   error 603;
 }
 
+# A script of any site may ask, with cookies, and see that it was answered.
+sub share {
+  set obj.http.X-Content-Type-Options = "nosniff";
+  set obj.http.Cross-Origin-Resource-Policy = "cross-origin";
+  set obj.http.Vary = "Origin";
+  if (req.http.Origin ~ {"^(?:null|[A-Za-z][A-Za-z0-9+.-]*://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)$"}) {
+    set obj.http.Access-Control-Allow-Origin = req.http.Origin;
+    set obj.http.Access-Control-Allow-Credentials = "true";
+  }
+}
+
 sub vcl_error {
 #FASTLY error
   call choices_error;
@@ -209,15 +220,10 @@ sub vcl_error {
     return(deliver);
   }
   set obj.http.Cache-Control = "no-store";
-  set obj.http.X-Content-Type-Options = "nosniff";
-  set obj.http.Cross-Origin-Resource-Policy = "cross-origin";
-  # A script of any site may ask, with cookies, and see that it was answered.
-  set obj.http.Vary = "Origin";
-  if (req.http.Origin ~ {"^(?:null|[A-Za-z][A-Za-z0-9+.-]*://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)$"}) {
-    set obj.http.Access-Control-Allow-Origin = req.http.Origin;
-    set obj.http.Access-Control-Allow-Credentials = "true";
+  if (obj.status > 600) {
+    call share;
   }
-  if (obj.status < 603 || obj.status == 607) { # no event
+  if (obj.status < 603) { # no event
     unset req.http.Edge-UID-Got;
     unset req.http.Edge-UID-Set;
   }

@@ -32,7 +32,7 @@ test-all: test ## test, and what needs Node.js, Python, LibreOffice, Chromium, O
 	@.ci/tools-office
 	@.ci/tools-postgres
 	@.ci/tools-all
-	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother|TestPostgres|TestUnit' ./cmd/pixledger ./report
+	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother|TestPostgres|TestBrowser|TestUnit' ./cmd/pixledger ./report
 	$(GO) test -race -timeout 10m -count=1 -tags testall ./report/deliver
 	@.ci/tools-edge && $(GO) test -race -timeout 5m -count=1 -tags testall ./ingest/edge
 

@@ -29,7 +29,7 @@ bash-completion. To load it in every shell:
   zsh         pixledger completion zsh > "${fpath[1]}/_pixledger"
   fish        pixledger completion fish > ~/.config/fish/completions/pixledger.fish
   powershell  pixledger completion powershell >> $PROFILE`,
-		Example:   "  pixledger completion bash > /etc/bash_completion.d/pixledger",
+		Example:   "  pixledger completion bash",
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: shells,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -76,9 +76,13 @@ func (a *app) addCompletions(root *cobra.Command) {
 		switch c.Name() {
 		case "report":
 			c.ValidArgsFunction = a.completeReports
-		case "ingest", "catalog", "check", "init", "completion": // files, subcommands, or listed
+		case "ingest", "check", "import", "init", "completion": // files, or listed
 		default:
-			c.ValidArgsFunction = cobra.NoFileCompletions
+			if c.HasParent() && c.Parent().Name() == "pixel" && c.Name() != "list" && c.Name() != "create" {
+				c.ValidArgsFunction = a.completeFromCatalog(pixelChoices)
+			} else if !c.HasSubCommands() {
+				c.ValidArgsFunction = cobra.NoFileCompletions
+			}
 		}
 	}
 }

@@ -32,8 +32,9 @@ commit.interval, runs the jobs of the schedule, and serves /healthz, /readyz and
 On SIGTERM or SIGINT it commits what it has read, ends its jobs, and ends, all
 within seconds; a second one ends it at once. On SIGHUP it reads the
 configuration again, without losing a line; one with mistakes is refused, and
-the one before stays in force. The catalog is read again when it changes. Under
-systemd it says how it is and answers the watchdog: see docs/running.md.`,
+the one before stays in force. The catalog is read again when it changes; with
+edge.conf the edge's configuration is then written anew, and edge.reload run.
+Under systemd it says how it is and answers the watchdog: see docs/running.md.`,
 		Example: "  pixledger run -c /etc/pixledger/pixledger.yaml",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runDaemon(c.Context()) },
@@ -57,6 +58,7 @@ type daemon struct {
 	catalog *catalogInForce
 	stats   *ingest.Stats
 	metrics *metrics
+	edge    *edgeKeeper
 	service *service
 
 	next      chan ingest.Options // gives the follower that takes the place of the one that runs
@@ -113,6 +115,7 @@ func (a *app) runDaemon(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	d.edge = newEdgeKeeper(d)
 	d.metrics = newMetrics(d)
 	d.metrics.registry.MustRegister(d.configMetrics()...)
 	return d.run(ctx, listener, hangups)
@@ -137,6 +140,7 @@ func (d *daemon) run(ctx context.Context, listener net.Listener, hangups <-chan 
 	})
 	group.Go(func() error { d.catalog.watch(ctx); return nil })
 	group.Go(func() error { d.reloads(ctx, hangups); return nil })
+	group.Go(func() error { d.edge.watch(ctx); return nil })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("console: %w", err)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,8 +37,8 @@ func (a *app) initCommand() *cobra.Command {
 func (a *app) catalogCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "catalog",
-		Short:   "Check the catalog of pixels, line items and trackers",
-		Example: "  pixledger catalog check",
+		Short:   "Check the catalog of pixels, line items and trackers, and import it",
+		Example: "  pixledger catalog check\n  pixledger catalog import --pixels pixels.json --line-items line-items.json",
 		RunE:    needSubcommand,
 	}
 	c.AddCommand(&cobra.Command{
@@ -45,7 +47,8 @@ func (a *app) catalogCommand() *cobra.Command {
 		Long: `Validates the catalog against its schema and its own rules: unknown keys, ids
 that a list does not have, times and money. Each mistake is one line,
 FILE:LINE:COLUMN: what is wrong; allowed: …, and makes the exit code 1.
-Warnings are what will never attribute; they leave the exit code 0.`,
+Warnings are what will never attribute, and what edge nginx refuses; they leave
+the exit code 0.`,
 		Example: "  pixledger catalog check\n  pixledger catalog check catalog.yaml",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -66,11 +69,15 @@ Warnings are what will never attribute; they leave the exit code 0.`,
 			for _, w := range (&setup{catalog: cat, warnings: warnings}).allWarnings(a.now()) {
 				fmt.Fprintln(a.stdout, w)
 			}
+			// What nginx has no words for is no mistake to the ledger.
+			if err := edge.Nginx(io.Discard, edge.Config{}, cat); err != nil {
+				fmt.Fprintf(a.stdout, "%s: warning: edge nginx refuses it: %v\n", path, err)
+			}
 			fmt.Fprintf(a.stdout, "%s: valid: %s, %s, %s, %s\n", path, count(len(cat.Advertisers), "advertiser"),
 				count(len(cat.Pixels), "pixel"), count(len(cat.LineItems), "line item"), count(len(cat.Trackers), "tracker"))
 			return nil
 		},
-	})
+	}, a.catalogImportCommand())
 	return c
 }
 
@@ -95,7 +102,9 @@ func (a *app) edgeCommand() *cobra.Command {
 		Short: "Print the complete nginx configuration of the edge for this catalog",
 		Long: `Prints one whole nginx.conf from "edge" of the configuration and from the
 catalog: the pixels' answers, the trackers' landing pages, the userid cookie and
-the log format that pixledger reads. Print it again when the catalog changes.`,
+the log format that pixledger reads. Print it again when the catalog changes, or
+have the daemon do it (edge.conf). A file that says the same already is left
+untouched.`,
 		Example: "  pixledger edge nginx -o /etc/nginx/nginx.conf && nginx -t && systemctl reload nginx",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -103,7 +112,15 @@ the log format that pixledger reads. Print it again when the catalog changes.`,
 			if err != nil {
 				return err
 			}
-			return a.writeOut(out, func(w io.Writer) error { return edge.Nginx(w, edge.Config(s.cfg.Edge), s.catalog) })
+			text, err := edgeText(s.cfg, s.catalog)
+			if err != nil {
+				return err
+			}
+			if is, err := os.ReadFile(out); out != "" && err == nil && bytes.Equal(is, text) {
+				a.logf("%s says this already; it is left untouched", out)
+				return nil
+			}
+			return a.writeOut(out, func(w io.Writer) error { _, err := w.Write(text); return err })
 		},
 	}
 	nginx.Flags().StringVarP(&out, "output", "o", "", "write to a file, in one step")

@@ -78,6 +78,8 @@ printf '%s\n' "${COMPREPLY[@]}"
 		{[]string{"status", "--format", "n"}, []string{"ndjson"}},
 		{[]string{"completion", "z"}, []string{"zsh"}},
 		{[]string{"void", "--pixel", ""}, []string{"9012"}},
+		{[]string{"pixel", "show", "9"}, []string{"9012"}},
+		{[]string{"pixel", "li"}, []string{"list"}},
 		{[]string{"credit", "--line-item", "3"}, []string{"382"}},
 		{[]string{"ingest", "--source", "edge-"}, []string{"edge-1", "edge-2"}},
 		{[]string{"ingest", "--format", "c"}, []string{"combined"}},

@@ -91,6 +91,10 @@ func (d *daemon) reload(ctx context.Context) {
 	if next.cfg.Catalog != before.cfg.Catalog {
 		d.catalog.reload()
 	}
+	select { // edge.conf is of the configuration too
+	case d.catalog.changed <- struct{}{}:
+	default:
+	}
 	select {
 	case d.next <- follow:
 	case <-ctx.Done():

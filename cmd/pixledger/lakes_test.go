@@ -124,7 +124,7 @@ var changingInside = []struct {
 	pattern *regexp.Regexp
 	instead string
 }{
-	{regexp.MustCompile(`(T\d\d:\d\d):\d\d\.\d{4,}Z`), "$1:SS"}, // of a commit: --now, and how long it took
+	{regexp.MustCompile(`(T\d\d:\d\d):\d\d\.\d{4,}Z`), "$1:SS"},                    // of a commit: --now, and how long it took
 	{regexp.MustCompile(`(,bytes|as of commit \d+), \d+|(,bytes),\d+`), "$1$2, N"}, // of files that are written now
 }
 

@@ -80,10 +80,11 @@ var (
 	descCut    = prometheus.NewDesc("pixledger_source_truncations_total", "Files of a source that were cut short while they were followed.", []string{"source"}, nil)
 	descGaps   = prometheus.NewDesc("pixledger_source_gaps", "Losses of lines of a source that were detected and not mended, by reason.", []string{"source", "reason"}, nil)
 	descValid  = prometheus.NewDesc("pixledger_catalog_valid", "1 when the catalog's file is the one in force, 0 when it was refused.", nil, nil)
+	descEdge   = prometheus.NewDesc("pixledger_edge_conf_current", "1 when edge.conf is what the catalog in force prints and edge.reload has taken it, 0 when not. Absent without edge.conf.", nil, nil)
 )
 
 func (c *lakeCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descCommit, descLines, descLag, descCut, descGaps, descValid} {
+	for _, d := range []*prometheus.Desc{descCommit, descLines, descLag, descCut, descGaps, descValid, descEdge} {
 		ch <- d
 	}
 }
@@ -94,6 +95,13 @@ func (c *lakeCollector) Collect(ch chan<- prometheus.Metric) {
 		valid = 0
 	}
 	ch <- prometheus.MustNewConstMetric(descValid, prometheus.GaugeValue, valid)
+	if c.d.config().Edge.Conf != "" {
+		current := 0.0
+		if c.d.edge.current() {
+			current = 1
+		}
+		ch <- prometheus.MustNewConstMetric(descEdge, prometheus.GaugeValue, current)
+	}
 	state, err := c.d.lake.State()
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(descCommit, err)

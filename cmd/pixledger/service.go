@@ -186,15 +186,15 @@ func (d *daemon) beat() { d.scheduler.Store(int64(time.Since(d.app.start))) }
 // condition says in a line how the daemon is.
 func (d *daemon) condition() string {
 	if why := d.inForce.Load().refused; why != "" {
-		return "the configuration was refused, the one before is in force: " + oneLine(why)
+		return "the configuration was refused, the one before is in force: " + firstLine(why)
 	}
 	if why := d.catalog.refusal(); why != "" {
-		return "the catalog was refused, the one before is in force: " + oneLine(why)
+		return "the catalog was refused, the one before is in force: " + firstLine(why)
 	}
 	troubled := map[string]bool{}
 	for _, s := range d.stats.Snapshot() {
 		if s.Waiting != "" {
-			return oneLine(s.Waiting)
+			return firstLine(s.Waiting)
 		}
 		if s.Trouble != "" {
 			troubled[s.Source] = true
@@ -207,8 +207,8 @@ func (d *daemon) condition() string {
 	return "following " + sources
 }
 
-// oneLine is the first line of a text: systemd's messages have one a value.
-func oneLine(text string) string {
+// firstLine is the first line of a text: systemd's messages have one a value.
+func firstLine(text string) string {
 	first, _, _ := strings.Cut(text, "\n")
 	return first
 }

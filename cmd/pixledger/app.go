@@ -48,6 +48,9 @@ const (
 	groupCare   = "care"
 )
 
+// Commands stand in the order in which people need them.
+func init() { cobra.EnableCommandSorting = false }
+
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "pixledger",
@@ -73,7 +76,6 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%s%w; see: %s --help", at(c), flagProblem(err), c.CommandPath())
 	})
-	cobra.EnableCommandSorting = false // they stand in the order in which people need them
 	root.AddGroup(
 		&cobra.Group{ID: groupStart, Title: "To start:"},
 		&cobra.Group{ID: groupWork, Title: "The work:"},

@@ -467,17 +467,26 @@ func TestJobsOfAKilledDaemonEnd(t *testing.T) {
 	if err != nil || len(tasks) == 0 {
 		t.Fatal(tasks, err)
 	}
+	own := niceOf(t, os.Getpid())
 	for _, task := range tasks {
-		nice, err := syscall.Getpriority(syscall.PRIO_PROCESS, mustInt(t, filepath.Base(task)))
-		if err != nil || 20-nice != jobNice { // as the kernel gives it
-			t.Errorf("thread %s has nice %d, %v", filepath.Base(task), 20-nice, err)
+		if nice := niceOf(t, mustInt(t, filepath.Base(task))); nice != max(own, jobNice) {
+			t.Errorf("a thread of the job has nice %d", nice)
 		}
 	}
-	if own, err := syscall.Getpriority(syscall.PRIO_PROCESS, w.cmd.Process.Pid); err != nil || 20-own == jobNice {
-		t.Errorf("the daemon has nice %d, %v", 20-own, err)
+	if nice := niceOf(t, w.cmd.Process.Pid); nice != own {
+		t.Errorf("the daemon has nice %d, what started it %d", nice, own)
 	}
 	w.kill()
 	waitFor(t, "the job to end", func() bool { return !isThere(job) }, w.said)
+}
+
+func niceOf(t *testing.T, thread int) int {
+	t.Helper()
+	n, err := syscall.Getpriority(syscall.PRIO_PROCESS, thread)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return 20 - n // as the kernel gives it
 }
 
 func mustInt(t *testing.T, s string) int {

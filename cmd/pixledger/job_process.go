@@ -85,11 +85,18 @@ func (d *daemon) command(ctx context.Context, conf *configInForce, args ...strin
 
 // startLast starts a process that comes after others where processor and disk
 // are short. A priority is a thread's, and what it starts inherits it; as it can
-// not be raised again, the thread ends with the goroutine.
+// not be raised again, the thread ends with the goroutine. Not so the process's
+// first thread, which would show its priority as the daemon's: while that one is
+// held, another goroutine is on another thread.
 func startLast(cmd *exec.Cmd) error {
 	started := make(chan error)
 	go func() {
-		runtime.LockOSThread() // for good
+		runtime.LockOSThread() // for good, but the first
+		if unix.Gettid() == os.Getpid() {
+			defer runtime.UnlockOSThread()
+			started <- startLast(cmd)
+			return
+		}
 		// Best effort: a job that is no less than the daemon is better than none.
 		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, jobNice)
 		_, _, _ = unix.Syscall(unix.SYS_IOPRIO_SET, 1, 0, jobDisk) // 1: of this thread

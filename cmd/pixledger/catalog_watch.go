@@ -22,9 +22,10 @@ type catalogInForce struct {
 	d *daemon
 
 	mu      sync.Mutex
-	current string // digest of the one in force; kept in the lake under it
-	refused string // why the file as it stands is not in force; "" when it is
-	noted   []byte // the note as it was last written
+	current string    // digest of the one in force; kept in the lake under it
+	since   time.Time // when it came in force
+	refused string    // why the file as it stands is not in force; "" when it is
+	noted   []byte    // the note as it was last written
 }
 
 // daemonNote is what a daemon tells of itself to `status`.
@@ -32,6 +33,7 @@ type daemonNote struct {
 	Process       int       `json:"process"`
 	Started       time.Time `json:"started"`
 	CatalogDigest string    `json:"catalog_digest"`
+	CatalogSince  time.Time `json:"catalog_since"` // when it came in force, also before the daemon's start
 	CatalogError  string    `json:"catalog_error,omitempty"`
 	Console       string    `json:"console"`
 	// Troubles are what an operator should see of the sources.
@@ -61,15 +63,24 @@ func readDaemonNote(l *lake.Lake) (daemonNote, bool) {
 func newCatalogInForce(d *daemon, cat *schemas.Catalog, refused error) (*catalogInForce, error) {
 	if refused != nil {
 		d.log.Error("catalog refused; the one before stays in force", "error", refused)
-		c := &catalogInForce{d: d, current: cat.Digest, refused: refused.Error()}
+		c := &catalogInForce{d: d, current: cat.Digest, since: catalogSince(d, cat.Digest), refused: refused.Error()}
 		return c, c.note()
 	}
 	digest, err := d.lake.KeepCatalog(cat.Content())
 	if err != nil {
 		return nil, err
 	}
-	c := &catalogInForce{d: d, current: digest}
+	c := &catalogInForce{d: d, current: digest, since: catalogSince(d, digest)}
 	return c, c.note()
+}
+
+// catalogSince is when the catalog that a daemon begins with came in force: under
+// the daemon before it, where that had it too, else now.
+func catalogSince(d *daemon, digest string) time.Time {
+	if n, ok := readDaemonNote(d.lake); ok && n.CatalogDigest == digest && !n.CatalogSince.IsZero() {
+		return n.CatalogSince
+	}
+	return d.app.now()
 }
 
 func (c *catalogInForce) digest() string {
@@ -85,13 +96,20 @@ func (c *catalogInForce) refusal() string {
 	return c.refused
 }
 
+// inForceSince is when the catalog in force came in force.
+func (c *catalogInForce) inForceSince() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.since
+}
+
 // note writes the daemon's note on itself, if anything in it has changed.
 func (c *catalogInForce) note() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := daemonNote{
 		Process: os.Getpid(), Started: c.d.app.start.Add(c.d.app.offset).UTC(),
-		CatalogDigest: c.current, CatalogError: c.refused, Console: c.d.cfg.Console.Listen,
+		CatalogDigest: c.current, CatalogSince: c.since, CatalogError: c.refused, Console: c.d.cfg.Console.Listen,
 	}
 	for _, s := range c.d.stats.Snapshot() {
 		if s.Trouble != "" || s.Truncations > 0 || len(s.Damaged) > 0 {
@@ -153,8 +171,8 @@ func (c *catalogInForce) reload() {
 func (c *catalogInForce) set(digest, refused string) {
 	c.mu.Lock()
 	changed := refused != c.refused || digest != "" && digest != c.current
-	if digest != "" {
-		c.current = digest
+	if digest != "" && digest != c.current {
+		c.current, c.since = digest, c.d.app.now()
 	}
 	c.refused = refused
 	c.mu.Unlock()

@@ -23,17 +23,29 @@ import (
 )
 
 func (a *app) runCommand() *cobra.Command {
-	return &cobra.Command{
+	var logs logFlags
+	c := &cobra.Command{
 		Use:   "run",
 		Short: "The daemon: follow the sources, commit, run the scheduled jobs, until SIGTERM",
 		Long: `Follows the configured sources through rotation, commits what it reads every
 commit.interval, runs the jobs of the schedule, and serves /healthz, /readyz and
 /metrics at console.listen. On SIGTERM or SIGINT it commits what it has read and
-ends. The catalog is read again when it changes.`,
-		Example: "  pixledger run -c /etc/pixledger/pixledger.yaml",
+ends. The catalog is read again when it changes.
+
+Its log, on stderr, holds no line of an access log and nothing of a user; what is
+said again within a minute is counted, and said once more with the number.`,
+		Example: "  pixledger run -c /etc/pixledger/pixledger.yaml\n  pixledger run --log-format json --log-level warn",
 		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return a.runDaemon(c.Context()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := a.openLog(logs); err != nil {
+				return err
+			}
+			defer a.log.Close()
+			return a.runDaemon(c.Context())
+		},
 	}
+	logs.add(c.Flags())
+	return c
 }
 
 // drainTime bounds how long a job under way may take to end after SIGTERM.
@@ -93,14 +105,14 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 		return errors.Join(err, listener.Close())
 	}
 	opts.Log, opts.Stats = d.log, d.stats
-	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: consoleLog(d.log)}
 	d.log.Info("started", "lake", d.cfg.Lake, "sources", len(d.cfg.Sources), "console", listener.Addr().String())
 
 	defer d.ignoreHangup()()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ingest.Follow(ctx, opts) })
 	group.Go(func() error {
-		r := &schedule.Runner{Lake: d.lake, Now: d.app.now, Log: d.log, Jobs: jobs, Ended: d.metrics.jobEnded}
+		r := &schedule.Runner{Lake: d.lake, Now: d.app.now, Log: d.log, Jobs: jobs, Began: d.metrics.jobBegan, Ended: d.metrics.jobEnded}
 		return r.Run(ctx)
 	})
 	group.Go(func() error { d.catalog.watch(ctx); return nil })

@@ -25,12 +25,17 @@ type metrics struct {
 	mu      sync.Mutex
 	running map[string]time.Time // when the runs under way began, by job
 	dear    []prometheus.Metric  // of the lake, as last collected
-	at      time.Time            // when that was, by the machine's clock
+	until   time.Time            // how long that is told again, by the machine's clock
 }
 
-// dearFor is how long what takes looking through the whole state of the lake is
-// told again as it was. A scrape more often than that costs next to nothing.
-const dearFor = 5 * time.Second
+// What takes looking through the whole state of the lake is told again as it was
+// for some seconds, and for fifty times as long as it took: so it takes a
+// fiftieth of a processor at most, whatever the lake holds and however often
+// somebody asks.
+const (
+	dearFor   = 5 * time.Second
+	dearTimes = 50
+)
 
 // family is one metric with all its series.
 type family struct {
@@ -116,7 +121,7 @@ func (m *metrics) jobEnded(name string, n schedule.Run) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.running, name)
-	m.at = time.Time{} // its history has changed, and so has most likely the lake
+	m.until = time.Time{} // its history has changed, and so has most likely the lake
 }
 
 // Describe lists the families.
@@ -149,7 +154,7 @@ func boolean(b bool) float64 {
 }
 
 // Collect tells all values as they are now; those of the lake as they were some
-// seconds ago, at most.
+// seconds ago.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	t := &told{list: m.lakeMetrics()}
 	version, revision, built := buildVersion()
@@ -252,10 +257,10 @@ func (m *metrics) jobs(t *told) {
 func (m *metrics) lakeMetrics() []prometheus.Metric {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.at.IsZero() || time.Since(m.at) >= dearFor {
+	if began := time.Now(); !began.Before(m.until) {
 		t := &told{}
 		m.lake(t)
-		m.dear, m.at = t.list, time.Now()
+		m.dear, m.until = t.list, time.Now().Add(max(dearFor, dearTimes*time.Since(began)))
 	}
 	return m.dear[:len(m.dear):len(m.dear)]
 }
@@ -267,10 +272,7 @@ func (m *metrics) lake(t *told) {
 	if err != nil {
 		return
 	}
-	m.account(t, state)
-	m.gaps(t, state)
-	m.ledger(t, state)
-	m.histories(t)
+	m.figures(t, state)
 }
 
 // buildVersion is what the program knows of how it was built.

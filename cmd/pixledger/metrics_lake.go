@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"strings"
 
 	"pixledger/cmd/pixledger/schedule"
 	"pixledger/ingest"
@@ -52,6 +51,15 @@ var (
 	rejectReasons     = []string{decode.Malformed, decode.MissingField, decode.BadTime, decode.TooLong}
 	notCountedReasons = []string{decode.Malformed, decode.BadMethod, decode.BadStatus}
 )
+
+// figures tells what follows from a state of the lake, and from what stands
+// beside it.
+func (m *metrics) figures(t *told, state *lake.State) {
+	m.account(t, state)
+	m.gaps(t, state)
+	m.ledger(t, state)
+	m.histories(t)
+}
 
 // account tells of commits, files and the account of lines.
 func (m *metrics) account(t *told, state *lake.State) {
@@ -215,19 +223,21 @@ func (m *metrics) histories(t *told) {
 	}
 }
 
-// datasetSizes adds up the committed files of each dataset.
+// datasetSizes adds up the committed files of each dataset, in one look at them:
+// there may be a million.
 func datasetSizes(state *lake.State) []datasetSize {
 	out := make([]datasetSize, len(schemas.Datasets))
-	at := map[string]int{}
 	for i, d := range schemas.Datasets {
-		out[i].Name, at[d.Name] = d.Name, i
+		out[i].Name = d.Name
 	}
 	for p, f := range state.Files {
-		name, _, _ := strings.Cut(p, "/")
-		if i, ok := at[name]; ok {
-			out[i].Files++
-			out[i].Rows += f.Rows
-			out[i].Bytes += f.Bytes
+		for i := range out {
+			if s := &out[i]; len(p) > len(s.Name) && p[len(s.Name)] == '/' && p[:len(s.Name)] == s.Name {
+				s.Files++
+				s.Rows += f.Rows
+				s.Bytes += f.Bytes
+				break
+			}
 		}
 	}
 	return out

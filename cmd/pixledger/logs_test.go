@@ -48,6 +48,7 @@ func hostileLines(of string) string {
 // with lines of every fate, logs in another format than their source's, damaged
 // and truncated ones, and jobs that work on all that, at the most talkative level.
 func TestLogHoldsNothingOfUsers(t *testing.T) {
+	t.Parallel() // it waits for most of its time
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	write(t, at("catalog.yaml"), edgeCatalog)
@@ -59,7 +60,7 @@ sources:
   - {name: cut, path: ./cut.log, format: pixledger}
 commit: {interval: 50ms}
 limits: {max_line: 20KB}
-schedule: {attribute: "@every 1s", close: "@every 1s", export: "@every 1s", warehouse: "@every 1s"}
+schedule: {attribute: "0 9 * * *", close: "0 9 * * *", export: "0 9 * * *", warehouse: "0 9 * * *"}
 exports: [{report: revenue, to: "file:./outbox"}]
 console: {listen: "%s"}
 `, edgetest.Addr(t)))
@@ -80,7 +81,7 @@ console: {listen: "%s"}
 
 	d := &daemonProcess{program: program{t: t, dir: dir}}
 	t.Cleanup(d.end)
-	d.start("--now", "2026-11-13T09:00:00Z", "--log-level", "debug", "--log-format", "json")
+	d.start("--now", "2026-11-13T08:59:56Z", "--log-level", "debug", "--log-format", "json")
 	const each = 16 // lines of hostileLines that are in the account
 	waitFor(t, "the hostile lines to be committed", func() bool {
 		var s statusReport

@@ -82,6 +82,7 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 		cmd   *cobra.Command
 	}{
 		{groupStart, a.demoCommand()}, {groupStart, a.initCommand()}, {groupStart, a.catalogCommand()},
+		{groupStart, a.pixelCommand()}, {groupStart, a.trackerCommand()}, {groupStart, a.segmentCommand()},
 		{groupStart, a.edgeCommand()}, {groupStart, a.genCommand()},
 		{groupWork, a.runCommand()}, {groupWork, a.ingestCommand()}, {groupWork, a.attributeCommand()},
 		{groupWork, a.closeCommand()}, {groupWork, a.voidCommand()}, {groupWork, a.creditCommand()}, {groupWork, a.exportCommand()},

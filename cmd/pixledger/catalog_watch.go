@@ -20,6 +20,9 @@ const catalogPoll = 2 * time.Second
 // the file takes its place when it is valid, and is refused otherwise.
 type catalogInForce struct {
 	d *daemon
+	// changed has a value when another catalog came in force than when it was
+	// last looked at.
+	changed chan struct{}
 
 	mu      sync.Mutex
 	current string    // digest of the one in force; kept in the lake under it
@@ -63,14 +66,14 @@ func readDaemonNote(l *lake.Lake) (daemonNote, bool) {
 func newCatalogInForce(d *daemon, cat *schemas.Catalog, refused error) (*catalogInForce, error) {
 	if refused != nil {
 		d.log.Error("catalog refused; the one before stays in force", "error", refused)
-		c := &catalogInForce{d: d, current: cat.Digest, since: catalogSince(d, cat.Digest), refused: refused.Error()}
+		c := &catalogInForce{d: d, changed: make(chan struct{}, 1), current: cat.Digest, since: catalogSince(d, cat.Digest), refused: refused.Error()}
 		return c, c.note()
 	}
 	digest, err := d.lake.KeepCatalog(cat.Content())
 	if err != nil {
 		return nil, err
 	}
-	c := &catalogInForce{d: d, current: digest, since: catalogSince(d, digest)}
+	c := &catalogInForce{d: d, changed: make(chan struct{}, 1), current: digest, since: catalogSince(d, digest)}
 	return c, c.note()
 }
 
@@ -183,5 +186,9 @@ func (c *catalogInForce) set(digest, refused string) {
 		c.d.log.Error("catalog refused; the one before stays in force", "error", refused)
 	} else {
 		c.d.log.Info("catalog in force", "digest", digest)
+		select {
+		case c.changed <- struct{}{}:
+		default:
+		}
 	}
 }

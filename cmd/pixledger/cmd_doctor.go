@@ -73,6 +73,7 @@ carry user ids. A problem makes the exit code 1; warnings leave it 0.`,
 				d.source(s.cfg, &src)
 			}
 			d.reports(c.Context(), s.cfg)
+			d.edge(s)
 			err = a.writeOut(out, func(w io.Writer) error {
 				switch {
 				case asJSON:

@@ -30,7 +30,8 @@ func (a *app) runCommand() *cobra.Command {
 		Long: `Follows the configured sources through rotation, commits what it reads every
 commit.interval, runs the jobs of the schedule, and serves /healthz, /readyz and
 /metrics at console.listen. On SIGTERM or SIGINT it commits what it has read and
-ends. The catalog is read again when it changes.
+ends. The catalog is read again when it changes; with edge.conf the edge's
+configuration is then written anew, and edge.reload run.
 
 Its log, on stderr, holds no line of an access log and nothing of a user; what is
 said again within a minute is counted, and said once more with the number.`,
@@ -60,6 +61,7 @@ type daemon struct {
 	catalog *catalogInForce
 	stats   *ingest.Stats
 	metrics *metrics
+	edge    *edgeKeeper
 }
 
 func (a *app) runDaemon(ctx context.Context) error {
@@ -91,6 +93,7 @@ func (a *app) runDaemon(ctx context.Context) error {
 	if d.catalog, err = newCatalogInForce(d, s.catalog, refused); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	d.edge = newEdgeKeeper(d)
 	d.metrics = newMetrics(d)
 	return d.run(ctx, listener)
 }
@@ -116,6 +119,7 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 		return r.Run(ctx)
 	})
 	group.Go(func() error { d.catalog.watch(ctx); return nil })
+	group.Go(func() error { d.edge.watch(ctx); return nil })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("console: %w", err)

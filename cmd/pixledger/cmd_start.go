@@ -1,13 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"pixledger/ingest/edge"
 	"pixledger/report"
 	"pixledger/schemas"
 )
@@ -35,8 +36,8 @@ func (a *app) initCommand() *cobra.Command {
 func (a *app) catalogCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "catalog",
-		Short:   "Check the catalog of pixels, line items and trackers",
-		Example: "  pixledger catalog check",
+		Short:   "Check the catalog of pixels, line items and trackers, and import it",
+		Example: "  pixledger catalog check\n  pixledger catalog import --pixels pixels.json --line-items line-items.json",
 		RunE:    needSubcommand,
 	}
 	c.AddCommand(&cobra.Command{
@@ -70,7 +71,7 @@ Warnings are what will never attribute; they leave the exit code 0.`,
 				count(len(cat.Pixels), "pixel"), count(len(cat.LineItems), "line item"), count(len(cat.Trackers), "tracker"))
 			return nil
 		},
-	})
+	}, a.catalogImportCommand())
 	return c
 }
 
@@ -95,7 +96,9 @@ func (a *app) edgeCommand() *cobra.Command {
 		Short: "Print the complete nginx configuration of the edge for this catalog",
 		Long: `Prints one whole nginx.conf from "edge" of the configuration and from the
 catalog: the pixels' answers, the trackers' landing pages, the userid cookie and
-the log format that pixledger reads. Print it again when the catalog changes.`,
+the log format that pixledger reads. Print it again when the catalog changes, or
+have the daemon do it (edge.conf). A file that says the same already is left
+untouched.`,
 		Example: "  pixledger edge nginx -o /etc/nginx/nginx.conf && nginx -t && systemctl reload nginx",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -103,7 +106,15 @@ the log format that pixledger reads. Print it again when the catalog changes.`,
 			if err != nil {
 				return err
 			}
-			return a.writeOut(out, func(w io.Writer) error { return edge.Nginx(w, edge.Config(s.cfg.Edge), s.catalog) })
+			text, err := edgeText(s.cfg, s.catalog)
+			if err != nil {
+				return err
+			}
+			if is, err := os.ReadFile(out); out != "" && err == nil && bytes.Equal(is, text) {
+				a.logf("%s says this already; it is left untouched", out)
+				return nil
+			}
+			return a.writeOut(out, func(w io.Writer) error { _, err := w.Write(text); return err })
 		},
 	}
 	nginx.Flags().StringVarP(&out, "output", "o", "", "write to a file, in one step")

@@ -29,6 +29,7 @@ type statusReport struct {
 	Gaps     []gapStatus    `json:"gaps"`
 	Ledger   *ledgerStatus  `json:"ledger"`
 	Exports  *exportsStatus `json:"exports"`
+	Edge     *edgeStatus    `json:"edge,omitempty"` // nil without edge.conf
 	Jobs     []jobStatus    `json:"jobs"`
 	Datasets []datasetSize  `json:"datasets"`
 	Warnings []warning      `json:"warnings"`
@@ -184,6 +185,7 @@ func (r *statusReport) rows() [][]string {
 	}
 	r.Ledger.rows(add)
 	r.Exports.rows(add)
+	r.Edge.rows(add)
 	for _, j := range r.Jobs {
 		add("job", j.Name, "schedule", j.Schedule)
 		add("job", j.Name, "last_due", j.LastDue)
@@ -244,6 +246,7 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 	if err := r.exports(cfg, l); err != nil {
 		return nil, err
 	}
+	r.edge(cfg, l)
 	if err := r.jobs(a, cfg, l); err != nil {
 		return nil, err
 	}
@@ -366,6 +369,7 @@ func (r *statusReport) print(w io.Writer) error {
 	}
 	r.Ledger.print(t)
 	r.Exports.print(t)
+	r.Edge.print(t)
 	fmt.Fprintln(t, "\njob\tschedule\tlast run\tnext run\tresult")
 	for _, j := range r.Jobs {
 		result := "ok"

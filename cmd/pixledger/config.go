@@ -13,6 +13,7 @@ import (
 	_ "time/tzdata" // zones load on machines that have no zone files
 
 	"pixledger/cmd/pixledger/schedule"
+	"pixledger/ingest/edge"
 	"pixledger/report/deliver"
 	"pixledger/schemas"
 	"pixledger/schemas/yamlfile"
@@ -95,6 +96,18 @@ type EdgeConfig struct {
 	TLSCertificate string // empty: no TLS
 	TLSKey         string
 	CookieDomain   string
+	TrustedProxies []string
+	RealIPHeader   string
+	Conf           string // the file that the daemon keeps written; empty: none
+	Reload         string // what the shell does afterwards; empty: nothing
+}
+
+// nginx is what the configuration of nginx is printed from.
+func (e EdgeConfig) nginx() edge.Config {
+	return edge.Config{
+		Host: e.Host, Listen: e.Listen, Log: e.Log, TLSCertificate: e.TLSCertificate, TLSKey: e.TLSKey,
+		CookieDomain: e.CookieDomain, TrustedProxies: e.TrustedProxies, RealIPHeader: e.RealIPHeader,
+	}
 }
 
 // ConsoleConfig is where the console listens, and what a visitor must know.
@@ -345,6 +358,22 @@ func (r *configReader) edge(v yamlfile.Value) EdgeConfig {
 		TLSCertificate: r.edgePath(v.Get("tls_certificate"), ""),
 		TLSKey:         r.edgePath(v.Get("tls_key"), ""),
 		CookieDomain:   hostName(v.Get("cookie_domain")),
+		RealIPHeader:   v.Get("real_ip_header").TextOr("X-Forwarded-For"),
+		Conf:           r.path(v.Get("conf"), ""),
+		Reload:         v.Get("reload").TextOr(""),
+	}
+	for _, p := range v.Get("trusted_proxies").Items() {
+		text := p.TextOr("")
+		if _, err := edge.ParseProxy(text); err != nil {
+			p.Refuse(p.Written()+" is no address of a proxy", "an address (10.0.0.7) or a network (10.0.0.0/8, fd00::/8), but not all there are")
+		}
+		e.TrustedProxies = append(e.TrustedProxies, text)
+	}
+	if !headerShape.MatchString(e.RealIPHeader) {
+		v.Get("real_ip_header").Refuse(v.Get("real_ip_header").Written()+" is no name of a header", "letters, digits and -, such as X-Forwarded-For")
+	}
+	if e.Reload != "" && e.Conf == "" {
+		v.Get("reload").Refuse("reload is given without conf, so there is nothing to reload", "conf beside it")
 	}
 	switch {
 	case e.TLSCertificate != "" && e.TLSKey == "":

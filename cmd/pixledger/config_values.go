@@ -111,6 +111,8 @@ func date(v yamlfile.Value) string {
 
 var hostShape = regexp.MustCompile(`^\.?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?$`)
 
+var headerShape = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*$`)
+
 func hostName(v yamlfile.Value) string {
 	s := v.TextOr("")
 	if s != "" && !hostShape.MatchString(s) {

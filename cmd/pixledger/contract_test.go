@@ -168,6 +168,9 @@ var flagsOf = map[string]string{
 	"close": "yes accept-gap by accept-adjustments", "void": "orders pixel reason by", "credit": "line-item amount reason by", "rebuild": "apply",
 	"report":  "range from to interval by filter time-zone format output list describe include-open month",
 	"explain": "json all output", "query": "format output", "status": "json", "doctor": "json", "catalog check": "", "edge nginx": "",
+	"catalog import": "pixels line-items dry-run format",
+	"pixel create":   "name advertiser-id code trigger-type post-view-expire-mins post-click-expire-mins min-minutes-per-conv event-category",
+	"pixel set":      "name advertiser-id code trigger-type post-view-expire-mins post-click-expire-mins min-minutes-per-conv event-category inactive",
 }
 
 func TestContractCommandsAndFlags(t *testing.T) {
@@ -290,7 +293,7 @@ func TestContractDefaults(t *testing.T) {
 			Warehouse: "0 6 * * *", Retention: "50 3 * * *",
 		},
 		CloseAfter: 4 * time.Hour, AdjustDays: 90, AdjustLimit: &limit, Reports: filepath.Join(dir, "reports"),
-		Edge:    EdgeConfig{Listen: "80", Log: "/var/log/nginx/pixel.log"},
+		Edge:    EdgeConfig{Listen: "80", Log: "/var/log/nginx/pixel.log", RealIPHeader: "X-Forwarded-For"},
 		Console: ConsoleConfig{Listen: "127.0.0.1:8420"},
 		Privacy: PrivacyConfig{IP: IPTruncate, HonorGPC: true, RetentionDays: 400, Params: map[string]ParamMode{}},
 	}

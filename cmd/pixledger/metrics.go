@@ -79,6 +79,8 @@ var (
 	catalogValid = gauge("pixledger_catalog_valid", "1 when the catalog's file is the one in force, 0 when it was refused.")
 	catalogAt    = gauge("pixledger_catalog_in_force_timestamp_seconds", "When the catalog in force came in force.")
 
+	edgeCurrent = gauge("pixledger_edge_conf_current", "1 when edge.conf is what the catalog in force prints and edge.reload has taken it, 0 when not; absent without edge.conf.")
+
 	jobRunning = gauge("pixledger_job_running", "1 while a run of a scheduled job is under way.", jobLabel)
 	jobSince   = gauge("pixledger_job_running_since_timestamp_seconds", "When the run under way began; absent while there is none.", jobLabel)
 
@@ -161,6 +163,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	t.add(buildInfo, 1, version, revision, built)
 	t.add(catalogValid, boolean(m.d.catalog.refusal() == ""))
 	t.addTime(catalogAt, m.d.catalog.inForceSince())
+	if m.d.cfg.Edge.Conf != "" {
+		t.add(edgeCurrent, boolean(m.d.edge.current()))
+	}
 	m.sources(t)
 	m.jobs(t)
 	var st unix.Statfs_t

@@ -132,9 +132,10 @@ func scriptShell(ts *testscript.TestScript, command string) (string, string, int
 }
 
 // scriptInside runs a command line without a process: for those that are
-// refused before they look at anything, of which there are many.
+// refused before they look at anything, of which there are many, and those that
+// name the script's folder as $WORK and need no other.
 func scriptInside(ts *testscript.TestScript, command string) (string, string, int) {
-	words := commandWords(command)
+	words := commandWords(strings.ReplaceAll(command, "$WORK", ts.Getenv("WORK")))
 	if len(words) == 0 || words[0] != "pixledger" {
 		ts.Fatalf("%s: is no command line of pixledger", command)
 	}

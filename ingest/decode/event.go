@@ -49,7 +49,20 @@ type Event struct {
 	// UnreplacedMacros is the number of parameters that count as absent, for
 	// their value is a macro that nobody replaced. It is counted, not stored.
 	UnreplacedMacros int
+	// MacroOf tells of which of a conversion's own parameters that is so.
+	MacroOf MacroSet
 }
+
+// MacroSet is a set of the parameters of a conversion that the page fills in.
+type MacroSet uint8
+
+// The parameters of a MacroSet. Each is given once an event, as of two equal
+// names the first counts.
+const (
+	OrderIDMacro MacroSet = 1 << iota
+	ValueMacro
+	OtherMacro
+)
 
 // SegmentValue is the value given beside a segment; null unless Given.
 type SegmentValue struct {

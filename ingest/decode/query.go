@@ -188,6 +188,14 @@ func (d *Decoder) readQuery(b []byte, which int, ev *Event) {
 		value = d.unescape(value)
 		if isMacro(value) {
 			ev.UnreplacedMacros++
+			switch s {
+			case slotOrderID:
+				ev.MacroOf |= OrderIDMacro
+			case slotValue:
+				ev.MacroOf |= ValueMacro
+			case slotOther:
+				ev.MacroOf |= OtherMacro
+			}
 			continue
 		}
 		switch s {

@@ -80,6 +80,13 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/clktrb", missing, true},
 		{"GET", "/clktr?id=-21378", missing, true},
 		{"GET", "/clktr?id=21378x", missing, true},
+		{"GET", "/clktr?id=%32137%38x", missing, true},
+		{"GET", "/clktr?id=%3221378", missing, true},
+		{"GET", "/clktr?id=%2B21378", missing, true},
+		{"GET", "/clktr?id=%2D21378", missing, true},
+		{"GET", "/clktr?id=" + strings.Repeat("%39", 19), missing, true},
+		{"GET", "/clktr?id=" + strings.Repeat("%39", 20), missing, true},
+		{"GET", "/clktr?id=" + strings.Repeat("%39", 18) + "x", missing, true},
 		{"GET", "/clktr?ID=21378", missing, true},
 		{"GET", "/clktr?xid=21378", missing, true},
 		{"GET", "/clktr?id&id=21378", missing, true},
@@ -255,7 +262,7 @@ func TestHostileLines(t *testing.T) {
 func TestPiggybacks(t *testing.T) {
 	s := edgetest.Start(t, printed(t, catalog()))
 	const location = "https://pig.example/i?a=1&b=$2"
-	for _, target := range []string{"/px?id=9013", "/px?t=2&id=09013", "/px?code=Summer+Sale%2B5%25&member=958", "/px?code=Summer%20Sale%2b5%&member=958", "/x/px?id=&member=958&code=Summer+Sale%2B5%25"} {
+	for _, target := range []string{"/px?id=9013", "/px?t=2&id=09013", "/px?code=Summer+Sale%2B5%25&member=958", "/px?code=Summer%20Sale%2b5%&member=958", "/px?code=Summer%20Sale%2b5%&member=%39%358", "/px?id=%39013", "/x/px?id=&member=958&code=Summer+Sale%2B5%25"} {
 		resp, _ := get(t, s, target)
 		if got := resp.Header.Get("Location"); resp.StatusCode != 302 || got != location || resp.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %s %q", target, resp.Status, got)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"pixledger/ingest/grammar"
@@ -14,16 +15,21 @@ import (
 func (p *page) catalog(cat *schemas.Catalog) error {
 	redirecting := map[int64]bool{} // advertisers with redirect hosts
 	for _, a := range cat.Advertisers {
-		for _, h := range a.RedirectHosts {
-			if !hostForm.MatchString(h) {
+		for i, h := range a.RedirectHosts {
+			if !hostForm.MatchString(h) || len(h) > maxHost {
 				return fmt.Errorf("advertiser %d: redirect_hosts: %q is no host; allowed: a host name (shop.example) or any subdomain of one (*.shop.example)", a.ID, h)
 			}
-			p.Hosts = append(p.Hosts, host{Advertiser: a.ID, Pattern: hostPattern(h)})
 			redirecting[a.ID] = true
+			same := func(other string) bool { return strings.EqualFold(other, h) }
+			if slices.ContainsFunc(a.RedirectHosts[:i], same) {
+				continue // nginx takes a key once
+			}
+			p.Hosts = append(p.Hosts, p.key(fmt.Sprintf("%s.a%d", h, a.ID)))
 		}
 	}
 	if len(p.Hosts) > 0 {
 		p.Decode, p.Decoded = decodeSteps()
+		p.TokenSteps = tokenSteps()
 	}
 
 	lineItemOf := map[int64]int64{} // advertiser by line item
@@ -51,6 +57,7 @@ func (p *page) catalog(cat *schemas.Catalog) error {
 		p.Landings = append(p.Landings, entry{t.ID, v})
 	}
 
+	coded := newCodeTable()
 	for _, x := range cat.Pixels {
 		if redirecting[x.AdvertiserID] {
 			p.PixelAdvertisers = append(p.PixelAdvertisers, owner{x.ID, x.AdvertiserID})
@@ -69,13 +76,22 @@ func (p *page) catalog(cat *schemas.Catalog) error {
 		if x.Code == "" || (image == "" && script == "" && !redirecting[x.AdvertiserID]) {
 			continue
 		}
-		pattern := quote(encodable(x.Code))
-		if len(pattern) > maxWord {
-			return fmt.Errorf("pixel %d: code: %d bytes are too long for nginx; allowed: about 200", x.ID, len(x.Code))
+		if err := coded.add(x); err != nil {
+			return fmt.Errorf("pixel %d: code: %w", x.ID, err)
 		}
-		p.Codes = append(p.Codes, code{pattern[1 : len(pattern)-1], x.ID})
 	}
+	p.codes(coded)
 	return nil
+}
+
+// maxHost is the length of the longest host name, with "*." before it or not.
+const maxHost = 253 + len("*.")
+
+// key gives the word for a key of a map, and notes its length: nginx's tables
+// have to be told the longest.
+func (p *page) key(s string) string {
+	p.longestKey = max(p.longestKey, len(s))
+	return quote(s)
 }
 
 // beforeToken is what may stand before the token in a landing URL: so much that

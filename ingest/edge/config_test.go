@@ -2,7 +2,10 @@ package edge_test
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,6 +44,42 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
+// [::] is all addresses, IPv4's too, each logged as what it is.
+func TestListenOnAllAddresses(t *testing.T) {
+	_, port, err := net.SplitHostPort(edgetest.Addr(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := printed(t, catalog(), func(c *edge.Config) { c.Listen, c.TLSCertificate, c.TLSKey = "[::]:"+port, "/c", "/k" })
+	for _, want := range []string{"listen [::]:" + port + ";", "listen " + port + ";", "listen [::]:443 ssl;", "listen 443 ssl;"} {
+		if !strings.Contains(conf, "\n        "+want+"\n") {
+			t.Errorf("there is no %s", want)
+		}
+	}
+	s := edgetest.Start(t, printed(t, catalog(), func(c *edge.Config) { c.Listen = "[::]:" + port }))
+	for _, address := range []string{"127.0.0.1", "::1"} {
+		c, err := net.Dial("tcp", net.JoinHostPort(address, port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "GET /px HTTP/1.0\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var from []string
+	for _, l := range logged(t, s) {
+		from = append(from, l.IP)
+	}
+	slices.Sort(from)
+	if got := strings.Join(from, " "); got != "127.0.0.1 ::1" {
+		t.Errorf("logged from %s", got)
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	hosts := func(h string) *schemas.Catalog {
 		return &schemas.Catalog{Advertisers: []schemas.Advertiser{{ID: 7, RedirectHosts: []string{h}}}}
@@ -62,10 +101,19 @@ func TestMistakes(t *testing.T) {
 		{edge.Config{Log: "/var/log/$host.log"}, catalog(), "edge.log: "},
 		{edge.Config{TLSCertificate: "/a"}, catalog(), "edge.tls_certificate, edge.tls_key: "},
 		{edge.Config{TLSCertificate: "/a", TLSKey: "/b\n"}, catalog(), "edge.tls_key: "},
+		{edge.Config{TrustedProxies: []string{"10.0.0.7", "2001:db8::/32"}, RealIPHeader: "X-Real-IP"}, catalog(), ""},
+		{edge.Config{TrustedProxies: []string{"10.0.0"}}, catalog(), "edge.trusted_proxies: "},
+		{edge.Config{TrustedProxies: []string{"10.0.0.1; include x"}}, catalog(), "edge.trusted_proxies: "},
+		{edge.Config{TrustedProxies: []string{"0.0.0.0/0"}}, catalog(), "edge.trusted_proxies: "},
+		{edge.Config{TrustedProxies: []string{"fe80::1%eth0"}}, catalog(), "edge.trusted_proxies: "},
+		{edge.Config{TrustedProxies: []string{"unix:"}}, catalog(), "edge.trusted_proxies: "},
+		{edge.Config{RealIPHeader: "proxy_protocol"}, catalog(), "edge.real_ip_header: "},
+		{edge.Config{RealIPHeader: "X;Y"}, catalog(), "edge.real_ip_header: "},
 		{edge.Config{}, hosts("https://shop.example"), "advertiser 7: redirect_hosts: "},
 		{edge.Config{}, hosts("*"), "advertiser 7: redirect_hosts: "},
 		{edge.Config{}, hosts("shop.*.example"), "advertiser 7: redirect_hosts: "},
 		{edge.Config{}, hosts(`x" 1; default y; "`), "advertiser 7: redirect_hosts: "},
+		{edge.Config{}, hosts(strings.Repeat("a.", 200) + "example"), "advertiser 7: redirect_hosts: "},
 		{edge.Config{}, hosts(""), "advertiser 7: redirect_hosts: "},
 		{edge.Config{}, landing("https://shop.example/${SSP_DATA}"), ""},
 		{edge.Config{}, landing("https://shop.example?${SSP_DATA}"), ""},

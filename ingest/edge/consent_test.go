@@ -132,6 +132,41 @@ func TestConsentInsideOtherParameters(t *testing.T) {
 	}
 }
 
+// However long a query is, what it says of consent is found, and the patterns
+// that look for it give up on nothing.
+func TestConsentInLongQueries(t *testing.T) {
+	s := edgetest.Start(t, printed(t, catalog()))
+	for _, before := range []string{
+		strings.Repeat("a&", 3500), strings.Repeat("a=1&", 1700), strings.Repeat("us_privac&", 700), strings.Repeat("%75s_privac=1&", 500),
+		"token=" + strings.Repeat("[", 7000) + "&", "token=[" + strings.Repeat("x", 7000) + "&", "code=" + strings.Repeat("%25", 2300) + "&", "redi=" + strings.Repeat("%2F", 2300) + "&", strings.Repeat("&", 7000), strings.Repeat("=", 7000) + "&", strings.Repeat("\xff", 7000) + "&",
+	} {
+		for _, path := range []string{"/px?member=958&", "/px?id=9012&", "/imptr?id=2766&", "/clktr?id=21378&", "/seg?", "/pixie?t=1&"} {
+			if resp, _ := get(t, s, path+before+"us_privacy=1YYN"); resp.StatusCode >= 400 || resp.Header["Set-Cookie"] != nil {
+				t.Errorf("%s%.40s…: %s, set %q", path, before, resp.Status, resp.Header["Set-Cookie"])
+			}
+			if resp, _ := get(t, s, path+before+"us_privacy=1YNN"); resp.StatusCode >= 400 || len(resp.Header["Set-Cookie"]) != 1 {
+				t.Errorf("%s%.40s…: %s, set %q", path, before, resp.Status, resp.Header["Set-Cookie"])
+			}
+		}
+	}
+	noAlerts(t, s)
+}
+
+// noAlerts fails the test when nginx has complained of anything but requests.
+func noAlerts(t *testing.T, s *edgetest.Server) {
+	t.Helper()
+	s.Stop()
+	b, err := os.ReadFile(s.ErrorLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if strings.Contains(line, "[alert]") || strings.Contains(line, "[emerg]") || strings.Contains(line, "[crit]") || strings.Contains(line, "pcre") {
+			t.Errorf("error.log: %.500s", line)
+		}
+	}
+}
+
 // certificate writes a self-signed certificate for 127.0.0.1.
 func certificate(t *testing.T) (cert, key string, pool *x509.CertPool) {
 	t.Helper()
@@ -165,6 +200,14 @@ func certificate(t *testing.T) (cert, key string, pool *x509.CertPool) {
 	return cert, key, pool
 }
 
+// secureClient follows no redirect, and asks the host of the certificate.
+func secureClient(pool *x509.CertPool) *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "px.example.test"}, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
 // With TLS the cookie goes to third-party pages; without it, on the same edge,
 // it says neither Secure nor SameSite=None, which no browser would take.
 func TestTLSCookie(t *testing.T) {
@@ -179,10 +222,7 @@ func TestTLSCookie(t *testing.T) {
 		t.Fatalf("no port 443, or not the host's name:\n%s", conf)
 	}
 	s := edgetest.Start(t, moved)
-	client := &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "px.example.test"}, DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := secureClient(pool)
 	for _, target := range []string{"/px?id=9012", "/px?t=1", "/clktr?id=21378"} {
 		for _, base := range []string{"https://" + addr, s.URL} {
 			resp, err := client.Get(base + target)

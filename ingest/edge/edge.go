@@ -7,8 +7,10 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -23,8 +25,8 @@ type Config struct {
 	// server_name. Empty: any.
 	Host string
 
-	// Listen is what nginx listens on for plain HTTP: a port, or address:port.
-	// Empty: 80.
+	// Listen is what nginx listens on for plain HTTP: a port, which is all IPv4
+	// addresses, or address:port; [::]:port is all of both kinds. Empty: 80.
 	Listen string
 
 	// Log is the access log, absolute. Empty: /var/log/nginx/pixel.log. nginx's
@@ -35,8 +37,17 @@ type Config struct {
 	// listens on port 443 of the same address too.
 	TLSCertificate, TLSKey string
 
-	// CookieDomain is the domain of the userid cookie. Empty: the host asked for.
+	// CookieDomain is the domain of the cookies. Empty: the host asked for.
 	CookieDomain string
+
+	// TrustedProxies are the addresses and networks of those who come between
+	// browsers and the edge. What they say of the browser's address and of TLS
+	// counts, and nobody else's word.
+	TrustedProxies []string
+
+	// RealIPHeader is the header in which they give the browser's address. Empty:
+	// X-Forwarded-For.
+	RealIPHeader string
 }
 
 //go:embed nginx.conf.tmpl
@@ -46,6 +57,8 @@ var nginxConf = template.Must(template.New("nginx.conf").Funcs(template.FuncMap{
 	"name":   namePattern,
 	"first":  firstPattern,
 	"before": beforePattern,
+
+	"encodedID": encodedID,
 }).Parse(nginxTemplate))
 
 // Nginx writes the complete configuration of nginx for this edge and catalog.
@@ -65,7 +78,8 @@ func Nginx(w io.Writer, cfg Config, cat *schemas.Catalog) error {
 	}
 	page.paths()
 	// Both tables of nginx hold more than they need to: it warns when they are tight.
-	page.HashSize = powerOfTwo(2048, 4*(len(cat.Trackers)+len(cat.Pixels)))
+	page.HashSize = powerOfTwo(2048, 4*(len(cat.Trackers)+len(cat.Pixels)+len(page.Hosts)))
+	page.BucketSize = powerOfTwo(128, page.longestKey+32)
 	page.VariablesHashSize = powerOfTwo(2048, 4*len(page.Long))
 	var b strings.Builder
 	if err := nginxConf.Execute(&b, page); err != nil {
@@ -80,25 +94,40 @@ func Nginx(w io.Writer, cfg Config, cat *schemas.Catalog) error {
 // page is what the template is filled with. All texts that come from the
 // settings or the catalog are words of nginx's syntax already.
 type page struct {
-	Listen, TLSListen, ServerName string
-	TLS                           bool
-	Certificate, Key              string
-	Log, ErrorLog, CookieDomain   string
-	HashSize, VariablesHashSize   int
+	Listen, TLSListen           []string
+	ServerName                  string
+	TLS                         bool
+	Certificate, Key            string
+	Log, ErrorLog, CookieDomain string
+	Host                        string // empty: any
+	Proxies                     []string
+	RealIPHeader                string
 
-	Segments, TouchSegments, ClickSegments string // alternatives of a regular expression
-	ClickPaths, ServerSide                 []string
-	ToEnd, RedirToEnd                      []toEnd
-	AdvertiserOf                           []struct{ Segment, Variable string }
-	Macro                                  string
-	Visitors                               []visitor
+	HashSize, BucketSize, VariablesHashSize int
+	longestKey                              int // of the maps whose keys are texts
+
+	Segments, TouchSegments            string // alternatives of a regular expression
+	TouchPaths, ClickPaths, ServerSide []string
+	ToEnd, RedirToEnd                  []toEnd
+	AdvertiserOf                       []struct{ Segment, Variable string }
+	Macro                              string
+	Visitors                           []visitor
+
+	OptOut                              string
+	OptOutLife                          int
+	OptOutPage, OptInPage, InsecurePage string
+	Ways                                []way
 
 	MemberID                                               int64
 	Trackers, Pixels                                       int
 	Codes                                                  []code
+	Characters                                             []character
+	CodeSteps                                              []codeStep
+	FewEscapes, MostEscapes                                int
+	TokenSteps                                             []replacement
 	Landings, Images, Scripts                              []entry
 	PixelAdvertisers, TrackerAdvertisers, ClickAdvertisers []owner
-	Hosts                                                  []host
+	Hosts                                                  []string
 	Decode                                                 []decodeStep
 	Decoded                                                string
 	Long                                                   []long
@@ -106,19 +135,11 @@ type page struct {
 
 type (
 	toEnd struct{ Segments, Name string }
-	code  struct {
-		Pattern string
-		Pixel   int64
-	}
 	entry struct {
 		ID    int64
 		Value string
 	}
-	owner struct{ ID, Advertiser int64 }
-	host  struct {
-		Advertiser int64
-		Pattern    string
-	}
+	owner   struct{ ID, Advertiser int64 }
 	long    struct{ Name, Value string }
 	visitor struct {
 		Name, About    string
@@ -132,6 +153,8 @@ func newPage(cat *schemas.Catalog) *page {
 		MemberID: cat.MemberID,
 		Trackers: len(cat.Trackers),
 		Pixels:   len(cat.Pixels),
+
+		FewEscapes: fewEscapes, MostEscapes: mostEscapes,
 	}
 }
 
@@ -144,12 +167,18 @@ var (
 
 // settings checks cfg and takes it over.
 func (p *page) settings(cfg Config) error {
-	p.Listen = cfg.Listen
-	if p.Listen == "" {
-		p.Listen = "80"
+	listen := cfg.Listen
+	if listen == "" {
+		listen = "80"
 	}
-	if !listenForm.MatchString(p.Listen) {
-		return fmt.Errorf("edge.listen: %q is no address; allowed: a port (80) or address:port (127.0.0.1:8080, [::]:80)", p.Listen)
+	if !listenForm.MatchString(listen) {
+		return fmt.Errorf("edge.listen: %q is no address; allowed: a port (80) or address:port (127.0.0.1:8080, [::]:80)", listen)
+	}
+	colon := strings.LastIndex(listen, ":")
+	address, port := listen[:colon+1], listen[colon+1:]
+	p.Listen, p.TLSListen = []string{listen}, []string{address + "443"}
+	if address == "[::]:" { // to nginx that is IPv6 alone
+		p.Listen, p.TLSListen = append(p.Listen, port), append(p.TLSListen, "443")
 	}
 	p.ServerName = "_"
 	if cfg.Host != "" {
@@ -157,7 +186,10 @@ func (p *page) settings(cfg Config) error {
 		if m == nil {
 			return fmt.Errorf("edge.host: %q is no host name; allowed: a name (px.example.com), with a port or none", cfg.Host)
 		}
-		p.ServerName = m[1]
+		p.ServerName, p.Host = m[1], m[1]
+	}
+	if err := p.proxies(cfg); err != nil {
+		return err
 	}
 	if cfg.CookieDomain != "" && !domainForm.MatchString(cfg.CookieDomain) {
 		return fmt.Errorf("edge.cookie_domain: %q is no domain; allowed: a name (example.com)", cfg.CookieDomain)
@@ -172,7 +204,6 @@ func (p *page) settings(cfg Config) error {
 		return fmt.Errorf("edge.tls_certificate, edge.tls_key: one is empty; allowed: both or neither")
 	}
 	p.TLS = cfg.TLSCertificate != ""
-	p.TLSListen = p.Listen[:strings.LastIndex(p.Listen, ":")+1] + "443"
 	for _, f := range []struct {
 		key, path string
 		word      *string
@@ -193,10 +224,51 @@ func (p *page) settings(cfg Config) error {
 		{Name: "anonymous", About: "Who says no, and servers: no cookie set, none logged."},
 		{Name: "plain", About: "Browsers without TLS.", Cookie: true},
 	}
-	if p.TLS {
+	if p.TLS || len(p.Proxies) > 0 {
 		p.Visitors = append(p.Visitors, visitor{Name: "tls", About: "Browsers with TLS: a cookie that is sent from other sites too.", Cookie: true, Secure: true})
 	}
+	p.choices()
 	return nil
+}
+
+var headerForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*$`)
+
+// proxies takes over who may speak for a browser, each network once and as
+// nginx wants it: without bits beyond its length.
+func (p *page) proxies(cfg Config) error {
+	p.RealIPHeader = cfg.RealIPHeader
+	if p.RealIPHeader == "" {
+		p.RealIPHeader = "X-Forwarded-For"
+	}
+	if !headerForm.MatchString(p.RealIPHeader) {
+		return fmt.Errorf("edge.real_ip_header: %q is no name of a header; allowed: letters, digits and '-' (X-Forwarded-For)", p.RealIPHeader)
+	}
+	for _, text := range cfg.TrustedProxies {
+		network, err := ParseProxy(text)
+		if err != nil {
+			return fmt.Errorf("edge.trusted_proxies: %w", err)
+		}
+		if s := network.String(); !slices.Contains(p.Proxies, s) {
+			p.Proxies = append(p.Proxies, s)
+		}
+	}
+	return nil
+}
+
+// ParseProxy reads an entry of edge.trusted_proxies.
+func ParseProxy(text string) (netip.Prefix, error) {
+	const allowed = "allowed: an address (10.0.0.7) or a network (10.0.0.0/8, fd00::/8)"
+	network, err := netip.ParsePrefix(text)
+	if address, aerr := netip.ParseAddr(text); aerr == nil && address.Zone() == "" {
+		network, err = netip.PrefixFrom(address, address.BitLen()), nil
+	}
+	switch {
+	case err != nil || network.Addr().Is4In6():
+		return netip.Prefix{}, fmt.Errorf("%q is no address; %s", text, allowed)
+	case network.Bits() == 0:
+		return netip.Prefix{}, fmt.Errorf("%q is everybody, and everybody could name any address; %s", text, allowed)
+	}
+	return network.Masked(), nil
 }
 
 // paths takes over the grammar's table.
@@ -242,8 +314,7 @@ func (p *page) paths() {
 	p.RedirToEnd = []toEnd{{Segments: strings.Join(redir, "|"), Name: grammar.Redir}}
 	p.Segments = strings.Join(all, "|")
 	p.TouchSegments = strings.Join(touches, "|")
-	p.ClickSegments = strings.Join(clicks, "|")
-	p.ClickPaths = clicks
+	p.TouchPaths, p.ClickPaths = touches, clicks
 }
 
 func powerOfTwo(least, n int) int {

@@ -64,15 +64,6 @@ func beforePattern(name string) string {
 	return `(?:(?!` + namePattern(name) + `=)[^&]*&)*+`
 }
 
-// hostPattern matches a host of a redirect_hosts entry: itself, or, for "*.x",
-// any subdomain of x but not x.
-func hostPattern(host string) string {
-	if x, ok := strings.CutPrefix(host, "*."); ok {
-		return `(?:[a-z0-9_-]+\.)+` + regexp.QuoteMeta(x)
-	}
-	return regexp.QuoteMeta(host)
-}
-
 // decodeStep is one nginx map of the percent-decoding of redir.
 type decodeStep struct {
 	From, To string
@@ -150,4 +141,45 @@ func (s *decodeStep) add(prefix, prefixValue, escape, char string, n, group int)
 	}
 	value += fmt.Sprintf("$%d", group+n)
 	s.Entries = append(s.Entries, struct{ Pattern, Value string }{pattern + "(.*)$", value})
+}
+
+// replacement is an entry of a map: a pattern's end, and what it becomes.
+type replacement struct{ Pattern, Value string }
+
+// encodedID matches an id of which digits are percent-encoded, and gives its
+// digits: each in a variable of its own, name_1 to name_19. A digit that is there
+// is never left to the next one: that would make nginx try them all in turns.
+func encodedID(name string) replacement {
+	r := replacement{Pattern: `(?=[^&]*%)(?:(?:%3)?0)*+`}
+	for i := 1; i <= 19; i++ {
+		form, group := "[0-9]", "(?:%s)?+"
+		if i == 1 {
+			form, group = "[1-9]", "%s"
+		}
+		r.Pattern += fmt.Sprintf(group, fmt.Sprintf("(?:%%3)?(?<%s_%d>%s)", name, i, form))
+		r.Value += fmt.Sprintf("${%s_%d}", name, i)
+	}
+	return r
+}
+
+// mostTokens is how many times a redir may name the touch's token.
+const mostTokens = 3
+
+// tokenSteps gives the entries that put the token, which the first group has
+// matched, in the place of its macro in a redir that is allowed already: behind
+// the host, the largest number of occurrences first. What is put in comes from the
+// same match: a value with other variables could have its groups changed by what
+// they are made of.
+func tokenSteps() []replacement {
+	const macro = `(?:\$|%24)(?:\{|%7[Bb])SSP_DATA(?:\}|%7[Dd])`
+	var list []replacement
+	for n := mostTokens; n > 0; n-- {
+		r := replacement{Pattern: `([^/]*//[^/?#]*[/?#].*?)`, Value: "$2"}
+		for i := range n {
+			r.Pattern += macro + `(.*?)`
+			r.Value += fmt.Sprintf("$1$%d", 3+i)
+		}
+		list = append(list, r)
+	}
+	return list
 }

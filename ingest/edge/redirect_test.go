@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +19,8 @@ func location(t *testing.T, s *edgetest.Server, target string, headers ...string
 	resp, _ := get(t, s, target, headers...)
 	for name := range resp.Header {
 		switch name {
-		case "Server", "Date", "Content-Type", "Content-Length", "Connection", "Cache-Control", "Set-Cookie", "Location", "Last-Modified", "Allow":
+		case "Server", "Date", "Content-Type", "Content-Length", "Connection", "Cache-Control", "Set-Cookie", "Location", "Last-Modified", "Allow",
+			"X-Content-Type-Options", "Cross-Origin-Resource-Policy", "Vary":
 		default:
 			t.Errorf("%s: answered with the header %s", target, name)
 		}
@@ -40,6 +42,8 @@ func TestLandingToken(t *testing.T) {
 		{"/a/b/clktr?cachebuster=1&id=21378", ""},
 		{"/clktr?id=00021378", ""},
 		{"/clktr?%69%64=21378", ""},
+		{"/clktr?id=%32%31%33%37%38", ""},
+		{"/clktr?id=0%300%3021%33%378&x", ""},
 		{"/clktr?id=21378&id=21379", ""},
 		{"/clktr?id=21378&token=", ""},
 		{"/clktr?id=21378&token", ""},
@@ -229,6 +233,58 @@ func TestNoOpenRedirect(t *testing.T) {
 	}
 	if _, got := location(t, s, "/clktr?id=21380&redir=https://plain.example/"); got != "https://plain.example/a?b=$1&c=$request_id" {
 		t.Errorf("no redirect hosts: %q", got)
+	}
+}
+
+// A redir that is followed brings the touch's token along, as a landing URL does,
+// up to three times; it never chooses the host.
+func TestRedirToken(t *testing.T) {
+	s := edgetest.Start(t, printed(t, catalog()))
+	const landing = "https://shop.example/shoe?tok=T&x=1"
+	for _, c := range []struct{ redir, want string }{
+		{"https://shop.example/?r=${SSP_DATA}", "https://shop.example/?r=T"},
+		{"https://shop.example/?r=%24%7BSSP_DATA%7D&b=1", "https://shop.example/?r=T&b=1"},
+		{"https://shop.example/?r=%24{SSP_DATA%7d", "https://shop.example/?r=T"},
+		{"HTTPS://Shop.example:443/a/${SSP_DATA}/b", "HTTPS://Shop.example:443/a/T/b"},
+		{"https://shop.example?${SSP_DATA}${SSP_DATA}", "https://shop.example?TT"},
+		{"https%3A%2F%2Fshop.example%2F%3Fr%3D%24%7BSSP_DATA%7D%26b%3D%24%7BSSP_DATA%7D", "https://shop.example/?r=T&b=T"},
+		{"https%3A%2F%2Fshop.example%2F%3Fr%3D%2524%257BSSP_DATA%257D", "https://shop.example/?r=T"},
+		{"https://www.prostarr.example/${SSP_DATA}/${SSP_DATA}/${SSP_DATA}/${SSP_DATA}", "https://www.prostarr.example/T/T/T/${SSP_DATA}"},
+		{"https://shop.example/?r=${ssp_data}${SSP_DATA", "https://shop.example/?r=${ssp_data}${SSP_DATA"},
+		{"https://shop.example/?r=${OTHER}", "https://shop.example/?r=${OTHER}"},
+		{"https://${SSP_DATA}/", landing},
+		{"https://shop.example${SSP_DATA}/", landing},
+		{"https://${SSP_DATA}.prostarr.example/", landing},
+		{"https://shop.example:${SSP_DATA}/", landing},
+		{"${SSP_DATA}", landing},
+		{"https:${SSP_DATA}//shop.example/", landing},
+	} {
+		for _, path := range []string{"/clktr?id=21378&token=T&redir=", "/clktrb?token=T&id=21378&redir="} {
+			if _, got := location(t, s, path+c.redir); got != c.want {
+				t.Errorf("%s%s: Location %q, want %q", path, c.redir, got, c.want)
+			}
+		}
+		if c.want == landing {
+			continue
+		}
+		if _, got := location(t, s, "/imptr?token=T&id=2766&redir="+c.redir); got != c.want {
+			t.Errorf("/imptr %s: Location %q, want %q", c.redir, got, c.want)
+		}
+	}
+	// A conversion is no touch: it has no token to bring anywhere.
+	if _, got := location(t, s, "/px?id=9012&token=T&redir=https://shop.example/?r=${SSP_DATA}"); got != "https://shop.example/?r=${SSP_DATA}" {
+		t.Errorf("/px: Location %q", got)
+	}
+	// A token of any bytes stays where it is put.
+	for _, token := range []string{`@evil.example`, `/\evil.example`, `$1$2$3`, `%0d%0aX-Evil:%201`, `${SSP_DATA}x`, strings.Repeat("x", 4000)} {
+		if _, got := location(t, s, "/clktr?id=21378&token="+token+"&redir=https://shop.example/${SSP_DATA}?a=1"); got != "https://shop.example/"+token+"?a=1" {
+			t.Errorf("token %.60q: Location %.200q", token, got)
+		}
+	}
+	_, got := location(t, s, "/clktr?id=21378&redir=https://shop.example/?r=${SSP_DATA}")
+	lines := logged(t, s)
+	if id := strings.TrimPrefix(got, "https://shop.example/?r="); len(id) != 32 || !slices.ContainsFunc(lines, func(l line) bool { return l.ID == id && strings.HasPrefix(l.URI, "/clktr?id=21378&redir=") }) {
+		t.Errorf("Location %q has not the id that was logged", got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"pixledger/ingest/decode"
+	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
 
@@ -95,6 +96,7 @@ type dayCounts struct {
 	ignored    int64
 	bots       int64
 	macros     int64
+	macrosOf   map[string]lake.Macros // by pixel; nil while there are none
 	skew       int64
 }
 
@@ -113,10 +115,35 @@ func (s *sourceState) day(day int64) *dayCounts {
 
 func (d *dayCounts) count(kind int, ev *decode.Event) {
 	d.events[kind]++
-	d.macros += int64(ev.UnreplacedMacros)
+	if ev.UnreplacedMacros > 0 {
+		d.countMacros(ev)
+	}
 	if ev.InvalidReason == decode.Bot {
 		d.bots++
 	}
+}
+
+// countMacros counts the parameters of an event that nobody filled in, those of
+// a conversion for its pixel too.
+func (d *dayCounts) countMacros(ev *decode.Event) {
+	d.macros += int64(ev.UnreplacedMacros)
+	if ev.Type != schemas.Conversion {
+		return
+	}
+	var m lake.Macros
+	named := int64(0)
+	for _, of := range [...]struct {
+		macro decode.MacroSet
+		count *int64
+	}{{decode.OrderIDMacro, &m.OrderID}, {decode.ValueMacro, &m.Value}, {decode.OtherMacro, &m.Other}} {
+		if ev.MacroOf&of.macro != 0 {
+			*of.count = 1
+			named++
+		}
+	}
+	m.Rest = int64(ev.UnreplacedMacros) - named
+	pixel := lake.PixelKey(ev.PixelID, ev.MemberID, ev.PixelCode)
+	d.macrosOf = lake.AddMacros(d.macrosOf, pixel, m)
 }
 
 // account adds the file's account to those of its source id.
@@ -135,6 +162,7 @@ func (s *sourceState) account(all map[string]*Account) {
 	}
 	for day, d := range s.days {
 		c := &lake.Counts{Ignored: d.ignored, Bots: d.bots, UnreplacedMacros: d.macros, MaxSkewMicros: d.skew}
+		c.PixelMacros = d.macrosOf
 		for kind, n := range d.events {
 			if n > 0 {
 				if c.Events == nil {

@@ -30,9 +30,9 @@ func TestAccountByEdge(t *testing.T) {
 	read("a", "edge-1", 30, "2026-11-01", Counts{Ignored: 8, MaxSkewMicros: 3})
 	read("b", "edge-1", 0, "2026-11-01", Counts{Events: clicks(16), Bots: 1})
 	want := map[string]string{
-		"edge-1 2026-11-01":          "{Events:map[click:17] Rejects:map[] NotCounted:map[] Ignored:8 Bots:1 UnreplacedMacros:0 MaxSkewMicros:7}",
-		"edge-1.log.1.gz 2026-11-01": "{Events:map[click:2] Rejects:map[] NotCounted:map[] Ignored:0 Bots:0 UnreplacedMacros:0 MaxSkewMicros:5}",
-		"edge-1.log.1.gz 2026-11-02": "{Events:map[click:4] Rejects:map[] NotCounted:map[] Ignored:0 Bots:0 UnreplacedMacros:0 MaxSkewMicros:0}",
+		"edge-1 2026-11-01":          "{Events:map[click:17] Rejects:map[] NotCounted:map[] Ignored:8 Bots:1 UnreplacedMacros:0 PixelMacros:map[] MaxSkewMicros:7}",
+		"edge-1.log.1.gz 2026-11-01": "{Events:map[click:2] Rejects:map[] NotCounted:map[] Ignored:0 Bots:0 UnreplacedMacros:0 PixelMacros:map[] MaxSkewMicros:5}",
+		"edge-1.log.1.gz 2026-11-02": "{Events:map[click:4] Rejects:map[] NotCounted:map[] Ignored:0 Bots:0 UnreplacedMacros:0 PixelMacros:map[] MaxSkewMicros:0}",
 	}
 	same := func(what string, l *Lake) {
 		t.Helper()
@@ -44,7 +44,7 @@ func TestAccountByEdge(t *testing.T) {
 	same("read again", reopen(t, l, false))
 
 	// States that were handed out do not change.
-	if got := fmt.Sprint(accountText(before)); got != "map[edge-1 2026-11-01:{Events:map[click:1] Rejects:map[] NotCounted:map[] Ignored:0 Bots:0 UnreplacedMacros:0 MaxSkewMicros:7}]" {
+	if got := fmt.Sprint(accountText(before)); got != "map[edge-1 2026-11-01:{Events:map[click:1] Rejects:map[] NotCounted:map[] Ignored:0 Bots:0 UnreplacedMacros:0 PixelMacros:map[] MaxSkewMicros:7}]" {
 		t.Errorf("the first state has become %s", got)
 	}
 	if got := accountText(between)["edge-1.log.1.gz 2026-11-01"]; got != want["edge-1.log.1.gz 2026-11-01"] || len(accountText(between)) != 2 {

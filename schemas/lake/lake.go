@@ -33,6 +33,7 @@ const (
 	versionFile   = "_state/lake.json"
 	paramsKeyFile = "_state/params.key"
 	daemonFile    = "_state/daemon.json"
+	edgeFile      = "_state/edge.json"
 )
 
 // Modes of what stands in the lake: its rows are personal data, so nobody but
@@ -239,6 +240,9 @@ func (l *Lake) JobFile(name string) string { return l.Path(jobsDir + "/" + name 
 
 // DaemonFile is the place of the daemon's note on itself.
 func (l *Lake) DaemonFile() string { return l.Path(daemonFile) }
+
+// EdgeFile is the place of the daemon's note on the edge's configuration.
+func (l *Lake) EdgeFile() string { return l.Path(edgeFile) }
 
 // CatalogFile is where the catalog of that digest is kept.
 func (l *Lake) CatalogFile(digest string) string {

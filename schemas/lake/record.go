@@ -132,6 +132,9 @@ type Counts struct {
 	// parameters; they are no part of the sum.
 	Bots             int64 `json:"bots,omitempty"`
 	UnreplacedMacros int64 `json:"unreplaced_macros,omitempty"`
+	// PixelMacros are those of conversions, by their pixel: see PixelKey. Records
+	// from before it was counted have none.
+	PixelMacros map[string]Macros `json:"pixel_macros,omitempty"`
 	// MaxSkewMicros is the largest step back in time from a line to the next.
 	MaxSkewMicros int64 `json:"max_skew_micros,omitempty"`
 }
@@ -158,6 +161,7 @@ func (c *Counts) Add(o *Counts) {
 	c.Ignored += o.Ignored
 	c.Bots += o.Bots
 	c.UnreplacedMacros += o.UnreplacedMacros
+	c.PixelMacros = mergeMacros(c.PixelMacros, o.PixelMacros)
 	c.MaxSkewMicros = max(c.MaxSkewMicros, o.MaxSkewMicros)
 }
 

@@ -78,32 +78,45 @@ WHERE segments_added IS NOT NULL
 
 -- Who is in which segment now: the last word on each user and segment counts,
 -- and within one call a removal comes after an addition. Codes count where the
--- call names the catalog's member. Valid traffic with a user id alone.
+-- call names the catalog's member. Valid traffic with a user id alone, and what an
+-- edge whose clock is ahead writes once its time has come.
 CREATE VIEW segment_members AS
 WITH calls AS (
     SELECT event_id, event_time, user_id, member_id, segments_added, segments_removed,
         segment_values, segment_codes_added, segment_codes_removed
     FROM segment_events
-    WHERE user_id IS NOT NULL AND invalid_reason IS NULL AND consent <> 'denied'
+    WHERE user_id IS NOT NULL
+        AND invalid_reason IS NULL
+        AND consent <> 'denied'
+        AND event_time <= getvariable('now')
 ),
-words AS (
+-- What was said of each segment, by id or by code.
+said AS (
     SELECT event_time, event_id, user_id, 0 AS step, true AS added,
         unnest(segments_added) AS segment_id,
+        CAST(NULL AS VARCHAR) AS code,
         unnest(coalesce(segment_values, [NULL::BIGINT FOR x IN segments_added])) AS value
     FROM calls
     UNION ALL
-    SELECT c.event_time, c.event_id, c.user_id, 0, true, s.id, NULL
-    FROM calls AS c
-    JOIN segments AS s ON list_contains(c.segment_codes_added, s.code)
-    WHERE c.member_id = getvariable('member_id')
+    SELECT event_time, event_id, user_id, 0, true, NULL, unnest(segment_codes_added), NULL
+    FROM calls
+    WHERE member_id = getvariable('member_id')
     UNION ALL
-    SELECT event_time, event_id, user_id, 1, false, unnest(segments_removed), NULL
+    SELECT event_time, event_id, user_id, 1, false, unnest(segments_removed), NULL, NULL
     FROM calls
     UNION ALL
-    SELECT c.event_time, c.event_id, c.user_id, 1, false, s.id, NULL
-    FROM calls AS c
-    JOIN segments AS s ON list_contains(c.segment_codes_removed, s.code)
-    WHERE c.member_id = getvariable('member_id')
+    SELECT event_time, event_id, user_id, 1, false, NULL, unnest(segment_codes_removed), NULL
+    FROM calls
+    WHERE member_id = getvariable('member_id')
+),
+words AS (
+    SELECT event_time, event_id, user_id, step, added, segment_id, value
+    FROM said
+    WHERE segment_id IS NOT NULL
+    UNION ALL
+    SELECT w.event_time, w.event_id, w.user_id, w.step, w.added, s.id, w.value
+    FROM said AS w
+    JOIN segments AS s ON s.code = w.code
 ),
 last_words AS (
     SELECT *

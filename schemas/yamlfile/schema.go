@@ -329,16 +329,16 @@ func nearest(wrong string, known []string) string {
 		return ""
 	}
 	for _, k := range known {
-		if d := distance(strings.ToLower(wrong), k); d < bestDistance {
+		if d := Distance(strings.ToLower(wrong), k); d < bestDistance {
 			best, bestDistance = k, d
 		}
 	}
 	return best
 }
 
-// distance counts the letters to insert, delete, replace or swap with their
+// Distance counts the letters to insert, delete, replace or swap with their
 // neighbour to get from a to b.
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	var before []int
 	row := make([]int, len(b)+1)
 	for j := range row {

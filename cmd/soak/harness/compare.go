@@ -133,7 +133,7 @@ func (c *comparison) accounts(state *lake.State) {
 		have := map[string]*lake.Counts{}
 		for day, counts := range src.Days {
 			plain := *counts
-			plain.Bots, plain.UnreplacedMacros, plain.MaxSkewMicros = 0, 0, 0
+			plain.Bots, plain.UnreplacedMacros, plain.PixelMacros, plain.MaxSkewMicros = 0, 0, nil, 0
 			if plain.Rejects != nil {
 				have = lake.AddDays(have, map[string]*lake.Counts{"": {Rejects: plain.Rejects}})
 				plain.Rejects = nil

@@ -29,6 +29,7 @@ type Server struct {
 	Log, ErrorLog string
 
 	t    testing.TB
+	dir  string // of its configuration
 	cmd  *exec.Cmd
 	exit chan struct{} // closed when the process has ended
 	err  error         // why it ended; set before exit is closed
@@ -78,19 +79,33 @@ func binary(t testing.TB) string {
 func command(t testing.TB, ctx context.Context, dir, conf string, args ...string) *exec.Cmd {
 	t.Helper()
 	nginx := binary(t)
-	if os.Geteuid() != 0 {
-		var folders strings.Builder
-		for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-			fmt.Fprintf(&folders, "    %s_temp_path %q;\n", kind, filepath.Join(dir, kind))
-		}
-		conf = strings.Replace(conf, "\nhttp {\n", "\nhttp {\n"+folders.String(), 1)
-	}
+	conf = strings.Replace(conf, "\nhttp {\n", "\nhttp {"+folders(dir)+"\n", 1)
 	file := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	args = append([]string{"-p", dir, "-e", filepath.Join(dir, "start.log"), "-c", file}, args...)
 	return exec.CommandContext(ctx, nginx, args...)
+}
+
+// folders are the settings that a user who is not root needs.
+func folders(dir string) string {
+	var s strings.Builder
+	if os.Geteuid() != 0 {
+		for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+			fmt.Fprintf(&s, " %s_temp_path %s;", kind, filepath.Join(dir, kind))
+		}
+	}
+	return s.String()
+}
+
+// ReloadCommand is what the shell does to have the server take a configuration
+// from a file: nginx tests it, and takes it if it is good.
+func (s *Server) ReloadCommand(conf string) string {
+	next := filepath.Join(s.dir, "next.conf")
+	return fmt.Sprintf(`sed 's#^http {$#http {%s#' '%s' > '%s' && '%s' -t -p '%s' -e '%s' -c '%s' -g 'pid %s;' && mv '%s' '%s' && kill -HUP %d`,
+		folders(s.dir), conf, next, binary(s.t), s.dir, filepath.Join(s.dir, "test.log"), next, filepath.Join(s.dir, "test.pid"),
+		next, filepath.Join(s.dir, "nginx.conf"), s.Pid())
 }
 
 // Check has nginx read the configuration, and gives what it says and whether it
@@ -128,6 +143,7 @@ func Start(t testing.TB, conf string) *Server {
 	s.URL = "http://" + s.Addr
 
 	dir := Dir(t)
+	s.dir = dir
 	s.cmd = command(t, context.Background(), dir, conf, "-g", "daemon off; pid "+filepath.Join(dir, "nginx.pid")+";")
 	var said strings.Builder
 	s.cmd.Stderr = &said

@@ -95,7 +95,7 @@ func (f *follower) pause(ctx context.Context, err error) {
 // can.
 func (f *follower) setWaiting(why string, noSpace bool) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
+	since, again := f.waitingSince, why == "" && f.waiting != ""
 	switch {
 	case why == "":
 		f.waitingSince = time.Time{}
@@ -103,6 +103,10 @@ func (f *follower) setWaiting(why string, noSpace bool) {
 		f.waitingSince = f.opts.Now().UTC()
 	}
 	f.waiting, f.noSpace = why, noSpace
+	f.mu.Unlock()
+	if again {
+		f.opts.Log.Info("lines are committed again", "lake", f.opts.Lake.Root(), "waited_since", since)
+	}
 }
 
 // last commits what waits when all have stopped, which is little unless the

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -18,6 +19,8 @@ func (d *daemon) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", d.ready)
 	mux.Handle("GET /metrics", d.authorized(promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{
 		ErrorLog: consoleLog(d.log), ErrorHandling: promhttp.ContinueOnError,
+		// A disk that hangs is no reason to gather those who ask.
+		MaxRequestsInFlight: 8, Timeout: 20 * time.Second,
 	})))
 	return mux
 }

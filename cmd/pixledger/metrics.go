@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,8 +25,13 @@ type metrics struct {
 
 	mu      sync.Mutex
 	running map[string]time.Time // when the runs under way began, by job
-	dear    []prometheus.Metric  // of the lake, as last collected
-	until   time.Time            // how long that is told again, by the machine's clock
+
+	// Who looks at the lake may have to wait for its disk; the jobs do not wait for
+	// him.
+	looking sync.Mutex
+	dear    []prometheus.Metric // of the lake, as last collected
+	until   time.Time           // how long that is told again, by the machine's clock
+	stale   atomic.Bool         // or not: a job has ended since
 }
 
 // What takes looking through the whole state of the lake is told again as it was
@@ -123,7 +129,7 @@ func (m *metrics) jobEnded(name string, n schedule.Run) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.running, name)
-	m.until = time.Time{} // its history has changed, and so has most likely the lake
+	m.stale.Store(true) // its history has changed, and so has most likely the lake
 }
 
 // Describe lists the families.
@@ -260,9 +266,9 @@ func (m *metrics) jobs(t *told) {
 
 // lakeMetrics are what takes looking through the lake's state and folders.
 func (m *metrics) lakeMetrics() []prometheus.Metric {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if began := time.Now(); !began.Before(m.until) {
+	m.looking.Lock()
+	defer m.looking.Unlock()
+	if began := time.Now(); m.stale.Swap(false) || !began.Before(m.until) {
 		t := &told{}
 		m.lake(t)
 		m.dear, m.until = t.list, time.Now().Add(max(dearFor, dearTimes*time.Since(began)))

@@ -13,9 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"pixledger/cmd/pixledger/logging"
-	"pixledger/ingest"
 	"pixledger/ingest/edge/edgetest"
+	"pixledger/schemas/disk"
 	"pixledger/schemas/lake"
 )
 
@@ -281,33 +280,18 @@ func BenchmarkMetrics(b *testing.B) {
 }
 
 func hundredDays(b *testing.B, files int) (*metrics, *lake.State) {
-	dir := b.TempDir()
-	write(b, filepath.Join(dir, "catalog.yaml"), edgeCatalog)
-	write(b, filepath.Join(dir, "pixledger.yaml"), `lake: ./lake
-catalog: ./catalog.yaml
-sources:
+	d := quietDaemon(b, disk.Real, `sources:
   - {name: edge-1, path: ./1.log}
   - {name: edge-2, path: ./2.log}
   - {name: edge-3, path: ./3.log}
 exports:
   - {report: revenue, to: "file:./outbox"}
-`)
-	cfg, err := LoadConfig(filepath.Join(dir, "pixledger.yaml"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	now := time.Now()
-	l, err := lake.OpenOrCreate(cfg.Lake, now)
-	if err != nil {
-		b.Fatal(err)
-	}
-	a := &app{stderr: io.Discard, start: now, log: logging.New(io.Discard, logging.Text, 0)}
-	d := &daemon{app: a, cfg: cfg, lake: l, log: a.logger(), stats: &ingest.Stats{}}
-	d.catalog = &catalogInForce{d: d}
+`, &lockedBuffer{})
+	now := d.app.now()
 	state := &lake.State{Files: map[string]lake.File{}, Sources: map[string]*lake.Source{}, Latest: map[string]lake.Mark{}}
 	for day := range 100 {
 		date := now.AddDate(0, 0, -day).UTC().Format(time.DateOnly)
-		if err := os.MkdirAll(l.Path("_state/exports/"+date), 0o755); err != nil {
+		if err := os.MkdirAll(d.lake.Path("_state/exports/"+date), 0o755); err != nil {
 			b.Fatal(err)
 		}
 		for _, kind := range []string{"impression", "click", "conversion", "segment"} {
@@ -316,12 +300,12 @@ exports:
 				state.Files[p] = lake.File{Path: p, Rows: 1000, Bytes: 40_000, MinTime: now.AddDate(0, 0, -day).UnixMicro()}
 			}
 		}
-		for _, s := range cfg.Sources {
+		for _, s := range d.cfg.Sources {
 			id := s.Name + date
 			state.Sources[id] = &lake.Source{ID: id, Edge: s.Name, Last: now, Days: map[string]*lake.Counts{
 				date: {Events: map[string]int64{"impression": 1000, "click": 10}, Rejects: map[string]int64{"malformed": 1}, Ignored: 5},
 			}}
 		}
 	}
-	return newMetrics(d), state
+	return d.metrics, state
 }

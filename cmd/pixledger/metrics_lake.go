@@ -23,7 +23,7 @@ var (
 	events     = counter("pixledger_events_total", "Events committed, by source and type.", "source", "type")
 	rejects    = counter("pixledger_rejects_total", "Lines rejected, by source and reason.", "source", "reason")
 	notCounted = counter("pixledger_not_counted_total", "Requests for the pixels' paths that do not count, by source and reason.", "source", "reason")
-	gapsOpen   = gauge("pixledger_source_gaps", "Losses of lines of a source that were detected and not mended, by reason, and whether somebody has accepted them for the close.", "source", "reason", "accepted")
+	gapsOpen   = gauge("pixledger_source_gaps", "Losses of lines of a source that were detected and not mended, by reason and what becomes of the days that they touch: blocks (they are not closed), warns (silence: warn), accepted (by somebody).", "source", "reason", "state")
 
 	ledgerSequence = gauge("pixledger_ledger_sequence", "The number of the newest business day closed, in the ledger: how many are closed.")
 	ledgerClosed   = gauge("pixledger_ledger_closed_until_timestamp_seconds", "Where the newest business day closed ended; absent while none is closed.")
@@ -118,22 +118,24 @@ func zeroCounts() *lake.Counts {
 }
 
 func (m *metrics) gaps(t *told, state *lake.State) {
-	type series struct{ source, reason, accepted string }
+	type series struct{ source, reason, state string }
 	n := map[series]int{}
-	for _, s := range m.d.cfg.Sources {
+	for _, s := range m.d.cfg.Sources { // from the start, so that an alert has something to rise from
 		for _, reason := range lake.GapReasons {
-			n[series{s.Name, string(reason), "false"}] = 0
+			n[series{s.Name, string(reason), "blocks"}] = 0
 		}
 	}
 	for _, g := range ingest.Gaps(state, ingestSources(m.d.cfg), m.d.app.now()) {
-		accepted := "false"
-		if _, ok := state.Accepted[g.ID]; ok {
-			accepted = "true"
+		what := "warns"
+		if _, accepted := state.Accepted[g.ID]; accepted {
+			what = "accepted"
+		} else if gapBlocks(m.d.cfg, state, &g) {
+			what = "blocks"
 		}
-		n[series{m.sourceLabel(g.Source), string(g.Reason), accepted}]++
+		n[series{m.sourceLabel(g.Source), string(g.Reason), what}]++
 	}
 	for s, count := range n {
-		t.add(gapsOpen, float64(count), s.source, s.reason, s.accepted)
+		t.add(gapsOpen, float64(count), s.source, s.reason, s.state)
 	}
 }
 

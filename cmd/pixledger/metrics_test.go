@@ -126,10 +126,10 @@ console: {listen: "%s", token: %s}
 	w.until(`pixledger_job_runs_total{job_name="export",result="success"}`, is(1), d.said)
 	w.until(`pixledger_source_paths{source="edge-2",state="missing"}`, is(1), d.said)
 	for series, want := range map[string]func(float64) bool{
-		`pixledger_source_gaps{accepted="false",reason="deleted",source="edge-1"}`: is(1),
-		`pixledger_source_gaps{accepted="false",reason="deleted",source="edge-2"}`: is(0),
-		`pixledger_job_runs_total{job_name="close",result="failure"}`:              is(1),
-		`pixledger_job_runs_total{job_name="close",result="success"}`:              is(0),
+		`pixledger_source_gaps{reason="deleted",source="edge-1",state="blocks"}`: is(1),
+		`pixledger_source_gaps{reason="deleted",source="edge-2",state="blocks"}`: is(0),
+		`pixledger_job_runs_total{job_name="close",result="failure"}`:            is(1),
+		`pixledger_job_runs_total{job_name="close",result="success"}`:            is(0),
 		`pixledger_ledger_due`:                                                     is(2),
 		`pixledger_ledger_sequence`:                                                is(0),
 		`pixledger_lake_readable`:                                                  is(1),
@@ -188,8 +188,8 @@ console: {listen: "%s", token: %s}
 	w.until(`pixledger_export_delivered{destination="file:`+dir+`/outbox"}`, is(2), d.said)
 	w.until(`pixledger_export_delivery_failing{destination="file:`+dir+`/no-folder/outbox"}`, is(1), d.said)
 	for series, want := range map[string]func(float64) bool{
-		`pixledger_source_gaps{accepted="true",reason="deleted",source="edge-1"}`:  is(1),
-		`pixledger_source_gaps{accepted="false",reason="deleted",source="edge-1"}`: is(0),
+		`pixledger_source_gaps{reason="deleted",source="edge-1",state="accepted"}`: is(1),
+		`pixledger_source_gaps{reason="deleted",source="edge-1",state="blocks"}`:   is(0),
 		`pixledger_ledger_sequence`:                                                                 is(2),
 		`pixledger_ledger_due`:                                                                      is(0),
 		`pixledger_ledger_oldest_due_timestamp_seconds`:                                             is(-1),

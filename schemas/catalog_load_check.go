@@ -118,19 +118,26 @@ func unique(items []yamlfile.Value, list, key, allowed string) {
 // checkURL refuses a URL that the shape in the schema lets through and a
 // browser would not take.
 func checkURL(v yamlfile.Value) {
-	s, ok := v.Text()
-	if !ok || s == "" {
-		return
+	if s, ok := v.Text(); ok && s != "" {
+		if what, allowed := URLProblem(s); what != "" {
+			v.Refuse(v.Written()+" "+what, allowed)
+		}
 	}
-	const allowed = "an http or https URL"
+}
+
+// URLProblem says what keeps a URL of the schema's shape from being one that a
+// browser takes, and what is allowed; empty where nothing does.
+func URLProblem(s string) (what, allowed string) {
+	allowed = "an http or https URL"
 	// A macro may stand anywhere behind the host; a URL parser need not know it.
 	u, err := url.Parse(strings.ReplaceAll(s, "${SSP_DATA}", "0"))
 	switch {
 	case err != nil:
-		v.Refuse(v.Written()+" is no readable URL", allowed)
+		return "is no readable URL", allowed
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		v.Refuse(v.Written()+" names no host to go to", allowed)
+		return "names no host to go to", allowed
 	case u.User != nil:
-		v.Refuse(v.Written()+" holds a user name", "an http or https URL without one")
+		return "holds a user name", "an http or https URL without one"
 	}
+	return "", ""
 }

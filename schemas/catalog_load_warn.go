@@ -204,12 +204,8 @@ func (w *warner) pixel(p *Pixel) {
 			w.warn(s, "this entry of settings changes nothing")
 		}
 	}
-	list := at.Get("piggyback_pixels")
-	switch image, script := p.ImageCanPiggyback(), p.ScriptCanPiggyback(); {
-	case !image && script:
-		w.warn(list, "an image pixel can't carry these piggybacks (it takes one, of type img): pixel %d can be exported as JavaScript only", p.ID)
-	case !image:
-		w.warn(list, "no pixel carries all these piggybacks: an image takes one, of type img, and JavaScript those of type js")
+	if !p.ImageCanPiggyback() {
+		w.warn(at.Get("piggyback_pixels"), "an image pixel can't carry these piggybacks (it takes one, of type img): pixel %d can be exported as JavaScript only", p.ID)
 	}
 }
 
@@ -239,10 +235,4 @@ func (w *warner) neverAttributes(p *Pixel, at yamlfile.Value) {
 // most one, and an image.
 func (p *Pixel) ImageCanPiggyback() bool {
 	return len(p.Piggybacks) == 0 || len(p.Piggybacks) == 1 && p.Piggybacks[0].PixelType == "img"
-}
-
-// ScriptCanPiggyback tells whether a JavaScript pixel can carry the
-// piggybacks: any number, all scripts.
-func (p *Pixel) ScriptCanPiggyback() bool {
-	return !slices.ContainsFunc(p.Piggybacks, func(g Piggyback) bool { return g.PixelType != "js" })
 }

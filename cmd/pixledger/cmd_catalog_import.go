@@ -72,12 +72,6 @@ counterpart.`,
 
 // writeImport tells what an import has done, or would do.
 func (a *app) writeImport(file string, said *xandr.Report, r *catalogedit.Result, f report.Format, dry bool) error {
-	if f != "" {
-		return writeRows(a.screen(), f, "catalog import", xandr.Columns, said.Texts())
-	}
-	if err := said.WriteText(a.stdout); err != nil {
-		return err
-	}
 	var changed []string
 	lines := changeLines(file, r)
 	for i, c := range r.Changes {
@@ -86,11 +80,19 @@ func (a *app) writeImport(file string, said *xandr.Report, r *catalogedit.Result
 		}
 	}
 	if len(changed) > 0 {
+		a.logf("a change of settings, states or rates restates history: conversions of open days are decided anew, those of closed days adjusted with the next close")
+	}
+	if f != "" {
+		return writeRows(a.screen(), f, "catalog import", xandr.Columns, said.Texts())
+	}
+	if err := said.WriteText(a.stdout); err != nil {
+		return err
+	}
+	if len(changed) > 0 {
 		fmt.Fprintf(a.stdout, "\nChanged: what was in the catalog already, at any time, the past included\n")
 		for _, line := range changed {
 			fmt.Fprintf(a.stdout, "  %s\n", line)
 		}
-		a.logf("a change of settings, states or rates restates history: conversions of open days are decided anew, those of closed days adjusted with the next close")
 	}
 	switch {
 	case !r.Changed():

@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"pixledger/ingest/tag"
 	"pixledger/schemas"
@@ -38,6 +40,9 @@ them, in the same call; segments are given by id or by code.
 		RunE: func(c *cobra.Command, args []string) error {
 			ids, err := idArgs("pixel export", args)
 			if err != nil {
+				return err
+			}
+			if err := checkSegmentLists(c.Flags(), map[string][]string{"add": add, "remove": remove}); err != nil {
 				return err
 			}
 			s, host, err := a.tagSetup(c, o.Host)
@@ -86,6 +91,17 @@ them, in the same call; segments are given by id or by code.
 func pixelEntry(p *schemas.Pixel) entry { return entry{p.ID, p.Name, p.Code} }
 
 func segmentEntry(s *schemas.Segment) entry { return entry{s.ID, s.Name, s.Code} }
+
+// checkSegmentLists refuses a list that is given and names nothing, as where a
+// script's variable is empty: the tag would be another one than was meant.
+func checkSegmentLists(fl *pflag.FlagSet, lists map[string][]string) error {
+	for _, name := range []string{"add", "remove"} {
+		if list := lists[name]; fl.Changed(name) && (len(list) == 0 || slices.Contains(list, "")) {
+			return usagef("pixel export: --%s is %q; allowed: ids or codes of segments, comma-separated", name, strings.Join(list, ","))
+		}
+	}
+	return nil
+}
 
 // findSegments finds segments by id or code, each once.
 func findSegments(cat *schemas.Catalog, asked []string) ([]*schemas.Segment, error) {

@@ -76,7 +76,7 @@ type pixelChange struct {
 	given            catalogedit.Fields
 	inactive, active bool
 	now, from        time.Time
-	always           bool
+	always, fromTime bool     // what --from says
 	notes            []string // what people should know of it
 }
 
@@ -102,7 +102,7 @@ func (s *pixelChange) readFrom(given bool, text string) error {
 	if err != nil || t.Year() < 2000 || t.Year() > 9999 {
 		return usagef("pixel set: --from is %q; allowed: an RFC 3339 time from 2000 on, such as 2026-12-01T00:00:00Z, or always", text)
 	}
-	s.from = t.UTC()
+	s.from, s.fromTime = t.UTC(), true
 	return nil
 }
 
@@ -141,7 +141,7 @@ func (s *pixelChange) edit(f *catalogedit.File) error {
 	case s.inactive:
 		s.end(p, e)
 	case s.active:
-		s.takeBack(p, e)
+		return s.takeBack(p, e)
 	}
 	return nil
 }
@@ -272,8 +272,13 @@ func (s *pixelChange) end(p *schemas.Pixel, e *catalogedit.Entry) {
 	}
 }
 
-// takeBack lets a pixel count that does not, or will not.
-func (s *pixelChange) takeBack(p *schemas.Pixel, e *catalogedit.Entry) {
+// takeBack lets a pixel count that does not, or will not. The catalog has room
+// for one period, not for a gap in it.
+func (s *pixelChange) takeBack(p *schemas.Pixel, e *catalogedit.Entry) error {
+	if until := p.Period.Until; s.fromTime && p.State == schemas.Active && until != nil && until.Before(s.from) {
+		return fmt.Errorf("pixel %d ends %s and can't begin again at %s: a pixel counts in one period; allowed: --active without --from, which counts the time between too, or another pixel",
+			p.ID, until.Format(time.RFC3339Nano), s.from.Format(time.RFC3339Nano))
+	}
 	if p.State == schemas.Inactive {
 		e.Set("state", string(schemas.Active))
 		if s.always {
@@ -288,4 +293,5 @@ func (s *pixelChange) takeBack(p *schemas.Pixel, e *catalogedit.Entry) {
 			s.note("this restates history: conversions since %s count again, those of closed days with the next close", until.Format(time.RFC3339Nano))
 		}
 	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pixledger/ingest/edge"
 	"pixledger/report"
 	"pixledger/schemas"
 )
@@ -46,7 +47,8 @@ func (a *app) catalogCommand() *cobra.Command {
 		Long: `Validates the catalog against its schema and its own rules: unknown keys, ids
 that a list does not have, times and money. Each mistake is one line,
 FILE:LINE:COLUMN: what is wrong; allowed: …, and makes the exit code 1.
-Warnings are what will never attribute; they leave the exit code 0.`,
+Warnings are what will never attribute, and what edge nginx refuses; they leave
+the exit code 0.`,
 		Example: "  pixledger catalog check\n  pixledger catalog check catalog.yaml",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -66,6 +68,10 @@ Warnings are what will never attribute; they leave the exit code 0.`,
 			}
 			for _, w := range (&setup{catalog: cat, warnings: warnings}).allWarnings(a.now()) {
 				fmt.Fprintln(a.stdout, w)
+			}
+			// What nginx has no words for is no mistake to the ledger.
+			if err := edge.Nginx(io.Discard, edge.Config{}, cat); err != nil {
+				fmt.Fprintf(a.stdout, "%s: warning: edge nginx refuses it: %v\n", path, err)
 			}
 			fmt.Fprintf(a.stdout, "%s: valid: %s, %s, %s, %s\n", path, count(len(cat.Advertisers), "advertiser"),
 				count(len(cat.Pixels), "pixel"), count(len(cat.LineItems), "line item"), count(len(cat.Trackers), "tracker"))

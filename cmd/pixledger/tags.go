@@ -108,7 +108,7 @@ func findAll[T any](kind string, list []T, about func(*T) entry, ids []int64) ([
 // notInCatalog says that a list has no such id or code, and which come nearest.
 func notInCatalog[T any](kind, asked string, list []T, about func(*T) entry) error {
 	if len(list) == 0 {
-		return fmt.Errorf("the catalog has no %s %s; it has no %ss", kind, asked, kind)
+		return fmt.Errorf("the catalog has no %s %s; it has no %ss", kind, oneLine(asked), kind)
 	}
 	type near struct {
 		text     string
@@ -123,7 +123,7 @@ func notInCatalog[T any](kind, asked string, list []T, about func(*T) entry) err
 			all[i].distance = min(all[i].distance, yamlfile.Distance(beginning(asked), beginning(e.code)))
 		}
 		if e.name != "" {
-			all[i].text += " (" + e.name + ")"
+			all[i].text += " (" + oneLine(e.name) + ")"
 		}
 	}
 	slices.SortStableFunc(all, func(x, y near) int { return cmp.Compare(x.distance, y.distance) })
@@ -131,7 +131,7 @@ func notInCatalog[T any](kind, asked string, list []T, about func(*T) entry) err
 	for _, n := range all[:min(3, len(all))] {
 		texts = append(texts, n.text)
 	}
-	return fmt.Errorf("the catalog has no %s %s; nearest: %s", kind, asked, strings.Join(texts, ", "))
+	return fmt.Errorf("the catalog has no %s %s; nearest: %s", kind, oneLine(asked), strings.Join(texts, ", "))
 }
 
 // beginning is as much of a text as tells which other one it comes near.

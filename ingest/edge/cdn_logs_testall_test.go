@@ -6,10 +6,12 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +26,10 @@ import (
 func caddy(t *testing.T, options string, changes ...[2]string) (addr, tlsAddr, log string, stop func()) {
 	t.Helper()
 	addr, tlsAddr = edgetest.Addr(t), edgetest.Addr(t)
-	dir := write(t, map[string]string{"edge.caddy": output(t, "cdn", "", "jq", "-rf", "caddy.jq", "testdata/edge.json")})
+	for tlsAddr == addr { // a free port may be given twice
+		tlsAddr = edgetest.Addr(t)
+	}
+	dir := write(t, map[string]string{"edge.caddy": output(t, "cdn", "", "jq", "-rf", "caddy.jq", "testdata/edge.json"), "choices.caddy": file(t, "choices.caddy")})
 	conf := file(t, "Caddyfile")
 	port := func(addr string) string { return addr[strings.LastIndex(addr, ":"):] }
 	for _, change := range append(changes,
@@ -43,10 +48,41 @@ func caddy(t *testing.T, options string, changes ...[2]string) (addr, tlsAddr, l
 	return addr, tlsAddr, filepath.Join(dir, "pixel.log"), stop
 }
 
+// dialTLS connects to Caddy, which makes its certificate when it already listens.
+func dialTLS(t *testing.T, addr string) net.Conn {
+	t.Helper()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	over := time.NewTimer(30 * time.Second)
+	defer over.Stop()
+	for {
+		c, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"})
+		if err == nil {
+			return c
+		}
+		select {
+		case <-over.C:
+			t.Fatal(err)
+		case <-ticker.C:
+		}
+	}
+}
+
 // The Caddyfile, in Caddy, whose log is read as the format pixledger.
 func TestCaddy(t *testing.T) {
 	addr, tlsAddr, log, stop := caddy(t, "")
 	all := questions(t, "caddy")
+	choice := func(q question) bool { return strings.Contains(q.Ask, " /opt-") && ownPath.MatchString(q.Ask) }
+	for _, q := range all {
+		if !choice(q) {
+			continue
+		}
+		method, target, _ := strings.Cut(q.Ask, " ")
+		resp, body := requestOver(t, dialTLS(t, tlsAddr), strings.Replace(head(method, target, q.lines()...), "edge.test", "localhost", 1))
+		q.check(t, reply{Status: resp.StatusCode, Header: resp.Header, Body: body}, quirks{secure: true})
+	}
+	checkPlainChoices(t, addr, "https://px.example.com")
+	all = slices.DeleteFunc(all, choice)
 	tokens := make([]string, len(all))
 	for n, r := range askAll(t, addr, all, nil) {
 		tokens[n] = all[n].check(t, r, quirks{})
@@ -166,18 +202,19 @@ func checkLog(t *testing.T, log string, all []question, tokens []string, more in
 	}
 }
 
-// The VCL for Fastly, in a stand-in of the tests' own: nothing of Fastly's that
-// runs it can be installed.
-func TestFastly(t *testing.T) {
-	all := questions(t, "fastly")
+// askFastly asks the VCL for Fastly, in a stand-in of the tests' own: nothing of
+// Fastly's that runs it can be installed.
+func askFastly(t *testing.T, protocol string, all []question) (replies []reply, log string) {
+	t.Helper()
 	type asked struct {
-		Method  string            `json:"method"`
-		Target  string            `json:"target"`
-		Headers map[string]string `json:"headers"`
+		Method   string            `json:"method"`
+		Target   string            `json:"target"`
+		Protocol string            `json:"protocol"`
+		Headers  map[string]string `json:"headers"`
 	}
 	var list []asked
 	for _, q := range all {
-		a := asked{Headers: map[string]string{"Host": "edge.test", "Edge-Location": "https://evil.example/", "Edge-UID-Got": "0123456789abcdef"}}
+		a := asked{Protocol: protocol, Headers: map[string]string{"Host": "edge.test", "Edge-Location": "https://evil.example/", "Edge-UID-Got": "0123456789abcdef"}}
 		a.Method, a.Target, _ = strings.Cut(q.Ask, " ")
 		for name, value := range q.Headers {
 			a.Headers[name] = strings.ReplaceAll(value, "{uid}", knownUID)
@@ -189,7 +226,7 @@ func TestFastly(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := write(t, map[string]string{
-		"main.vcl":       file(t, "edge.vcl") + output(t, "cdn", "", "jq", "-rf", "fastly.jq", "testdata/edge.json"),
+		"main.vcl":       file(t, "choices.vcl") + file(t, "edge.vcl") + output(t, "cdn", "", "jq", "-rf", "fastly.jq", "testdata/edge.json"),
 		"log-format":     file(t, "fastly.log-format"),
 		"questions.json": string(b),
 		"vcl.js":         file(t, "testdata/vcl.js"),
@@ -197,7 +234,7 @@ func TestFastly(t *testing.T) {
 	var got struct {
 		Answers []struct {
 			Status  int
-			Headers map[string]string
+			Headers map[string][]string
 			Body    []byte
 			ID      string
 		}
@@ -206,15 +243,32 @@ func TestFastly(t *testing.T) {
 	if err := json.Unmarshal([]byte(output(t, dir, "", tool(t, "node"), "vcl.js", "main.vcl", "log-format", "questions.json")), &got); err != nil {
 		t.Fatal(err)
 	}
-	tokens := make([]string, len(all))
-	for n, a := range got.Answers {
+	for _, a := range got.Answers {
 		r := reply{Status: a.Status, Header: http.Header{}, Body: string(a.Body), ID: a.ID}
-		for name, value := range a.Headers {
-			r.Header.Set(name, value)
+		for name, values := range a.Headers {
+			r.Header[http.CanonicalHeaderKey(name)] = values
 		}
+		replies = append(replies, r)
+	}
+	return replies, got.Log
+}
+
+func TestFastly(t *testing.T) {
+	all := questions(t, "fastly")
+	replies, log := askFastly(t, "https", all)
+	tokens := make([]string, len(all))
+	for n, r := range replies {
 		tokens[n] = all[n].check(t, r, quirks{secure: true})
 	}
-	checkLog(t, got.Log, all, tokens, 0)
+	checkLog(t, log, all, tokens, 0)
+
+	plain := []question{{Ask: "GET /opt-out?x=1"}, {Ask: "GET /opt-in"}}
+	replies, _ = askFastly(t, "http", plain)
+	for n, want := range []string{"https://edge.test/opt-out", "https://edge.test/opt-in"} {
+		if r := replies[n]; r.Status != 302 || r.Header.Get("Location") != want || r.Header["Set-Cookie"] != nil {
+			t.Errorf("%s without TLS: %d %q", plain[n].Ask, r.Status, r.Header)
+		}
+	}
 }
 
 // The log formats for Fastly give, with values in their places, lines that are

@@ -23,13 +23,17 @@ type question struct {
 	Ask     string            // "GET /px?id=1"
 	Headers map[string]string // {uid} in one is a cookie's value that the edge takes
 
-	// Answer is "200 gif", "200 script", "204", "404", "405" or "302 LOCATION";
-	// {id} in a location is the request's id as it is logged.
+	// Answer is "200 gif", "200 script", "204", "204 preflight", "404", "405" or "302
+	// LOCATION"; {id} in a location is the request's id as it is logged. Of what is no
+	// event it is "200 ok", "200 opt-out", "200 opt-in", "405 own" or "503 own".
 	Answer string
 
 	Script []string          // what the script holds, where it is not the empty one
 	UID    string            // new, known, none or denied: the cookie; empty: new where it is an event for browsers
 	Event  bool              // logged although it is 404
+	Choice string            // out or in: what the page's cookies say; empty: it sets none
+	Origin string            // whose script may see the answer; empty: nobody's
+	Names  string            // the headers that a preflight allows
 	But    map[string]string // what other answer or "uid UID" an edge gives, by its name; "-" leaves the question out
 }
 
@@ -47,6 +51,7 @@ func questions(t testing.TB, edge string) []question {
 	var table struct {
 		Cases             []question
 		Followed          [][2]string // redir, and the location
+		Tokens            [][2]string // the same, with the token's macro in the redir and T for it in the location
 		Attempts, Nowhere []string
 	}
 	b, err := os.ReadFile(filepath.Join("cdn", "testdata", "answers.json"))
@@ -77,6 +82,18 @@ func questions(t testing.TB, edge string) []question {
 		if !strings.Contains(f[0], "&") {
 			all = append(all, question{Ask: "GET /px?redir=" + f[0] + "&id=9012", Answer: "302 " + f[1]},
 				question{Ask: "GET /px?redir=" + f[0] + "&code=checkout&member=958&t=1", Answer: "302 " + f[1]})
+		}
+	}
+	for _, f := range table.Tokens {
+		for _, base := range []string{"/clktr?id=21378&token=T&redir=", "/clktrb?token=T&id=21378&redir=", "/imptr?token=T&id=2766&redir="} {
+			q := question{Ask: "GET " + base + f[0], Answer: "302 " + f[1]}
+			if f[1] == "" { // not followed
+				q.Answer = "302 https://shop.example/shoe?tok=T&x=1"
+				if strings.HasPrefix(base, "/imptr") {
+					q.Answer = "200 gif"
+				}
+			}
+			all = append(all, q)
 		}
 	}
 	evil := map[string]string{"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "gopher"}
@@ -159,11 +176,23 @@ func (q question) check(t *testing.T, r reply, k quirks) (id string) {
 				says("script %q, want %q in it", r.Body, s)
 			}
 		}
-	case status == "204" && r.Body != "":
+	case what == "opt-out" || what == "opt-in":
+		q.checkPage(says, r, what+".html")
+	case what == "ok" && !strings.HasPrefix(q.Ask, "HEAD ") && r.Body != "ok\n", status == "204" && r.Body != "":
 		says("body %q", r.Body)
-	case status == "405" && r.Header.Get("Allow") != "GET, POST":
+	case what == "preflight":
+		for name, want := range map[string]string{"Methods": "GET, POST", "Headers": q.Names} {
+			if got := r.Header.Get("Access-Control-Allow-" + name); got != want {
+				says("allows the %s %q, want %q", name, got, want)
+			}
+		}
+		if age := r.Header.Get("Access-Control-Max-Age"); age != "86400" {
+			says("Access-Control-Max-Age %q", age)
+		}
+	case status == "405" && r.Header.Get("Allow") != map[string]string{"": "GET, POST", "own": "GET, HEAD, POST"}[what]:
 		says("Allow %q", r.Header.Get("Allow"))
 	}
+	q.checkSharing(says, r)
 	if cc := r.Header.Values("Cache-Control"); (status != "404" || q.Event) && !slices.Equal(cc, []string{"no-store"}) {
 		says("Cache-Control %q", cc)
 	}
@@ -171,11 +200,56 @@ func (q question) check(t *testing.T, r reply, k quirks) (id string) {
 	return id
 }
 
+// own tells whether the answer is one of the edge's own, which are no events.
+func (q question) own() bool {
+	_, what, _ := strings.Cut(q.Answer, " ")
+	return slices.Contains([]string{"ok", "own", "opt-out", "opt-in"}, what)
+}
+
+// checkSharing looks at who may see the answer.
+func (q question) checkSharing(says func(string, ...any), r reply) {
+	want := map[string]string{"Access-Control-Allow-Origin": q.Origin, "Access-Control-Allow-Credentials": ""}
+	if q.Origin != "" {
+		want["Access-Control-Allow-Credentials"] = "true"
+	}
+	event := q.Event || !q.own() && !strings.HasPrefix(q.Answer, "404")
+	if event || q.own() && q.Answer != "405 own" {
+		want["X-Content-Type-Options"] = "nosniff"
+	}
+	if event {
+		want["Vary"], want["Cross-Origin-Resource-Policy"] = "Origin", "cross-origin"
+	}
+	for name, value := range want {
+		if got := strings.Join(r.Header.Values(name), "|"); got != value {
+			says("%s %q, want %q", name, got, value)
+		}
+	}
+}
+
+// checkPage compares a page with its file.
+func (q question) checkPage(says func(string, ...any), r reply, name string) {
+	page, err := os.ReadFile(filepath.Join("pages", name))
+	if err != nil {
+		says("%v", err)
+	}
+	if r.Body != string(page) && !(r.Body == "" && strings.HasPrefix(q.Ask, "HEAD ")) {
+		says("not pages/%s: %q", name, r.Body)
+	}
+	for name, want := range map[string]string{
+		"Content-Type": "text/html; charset=utf-8", "Referrer-Policy": "no-referrer",
+		"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+	} {
+		if got := r.Header.Get(name); !strings.EqualFold(got, want) {
+			says("%s %q, want %q", name, got, want)
+		}
+	}
+}
+
 func (q question) uid() string {
 	switch {
 	case q.UID != "":
 		return q.UID
-	case q.Answer == "nowhere" || strings.HasPrefix(q.Answer, "4") || q.Answer == "204":
+	case q.own() || q.Answer == "nowhere" || strings.HasPrefix(q.Answer, "4") || strings.HasPrefix(q.Answer, "204"):
 		return "none"
 	}
 	return "new"
@@ -185,6 +259,8 @@ func (q question) checkCookie(says func(string, ...any), r reply, k quirks) {
 	set := r.Header.Values("Set-Cookie")
 	lower := strings.ToLower(strings.Join(set, "\n"))
 	switch uid := q.uid(); {
+	case q.Choice != "":
+		q.checkChoice(says, set, k)
 	case uid == "denied" && k.deletes:
 		if len(set) != 1 || !strings.HasPrefix(lower, "uid=deleted; ") || !strings.Contains(lower, "path=/; secure; samesite=none; max-age=0") {
 			says("a cookie of who says no: set %q, want it deleted", set)
@@ -197,6 +273,33 @@ func (q question) checkCookie(says func(string, ...any), r reply, k quirks) {
 			!strings.Contains(lower, "max-age=31536000") && !strings.Contains(lower, "expires=") {
 			says("set %q", set)
 		}
+	}
+}
+
+// checkChoice looks at the cookies of who opts out or in.
+func (q question) checkChoice(says func(string, ...any), set []string, k quirks) {
+	want := map[string][]string{"out": {"pixledger_optout=1; max-age=157680000", "uid=; max-age=0"}, "in": {"pixledger_optout=; max-age=0"}}[q.Choice]
+	var got []string
+	for _, text := range set {
+		c, err := http.ParseSetCookie(text)
+		if err != nil {
+			says("set %q: %v", text, err)
+			continue
+		}
+		if c.Path != "/" || c.Secure != k.secure || (c.SameSite == http.SameSiteNoneMode) != k.secure {
+			says("set %q", text)
+		}
+		if c.MaxAge < 0 { // how the library writes an age of 0
+			c.MaxAge = 0
+			if c.Value == "deleted" {
+				c.Value = ""
+			}
+		}
+		got = append(got, fmt.Sprintf("%s=%s; max-age=%d", c.Name, c.Value, c.MaxAge))
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		says("set %q, want %q", set, want)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -118,7 +119,7 @@ func serve(t testing.TB, dir, addr, name string, args ...string) (stop func()) {
 const cloudFrontStandIn = `
 import fs from 'fs';
 async function main() {
-  const events = JSON.parse(fs.readFileSync('events.json', 'utf8'));
+  const events = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
   const answers = [];
   for (let n = 0; n < events.length; n++) {
     const query = events[n].query;
@@ -126,7 +127,7 @@ async function main() {
     const answer = await handler(events[n]); // njs 0.7.9 dies of an await inside a call
     answers.push(answer);
   }
-  fs.writeFileSync('answers.json', JSON.stringify(answers));
+  fs.writeFileSync('answers-to-' + process.argv[2], JSON.stringify(answers));
 }
 main();
 `
@@ -149,12 +150,23 @@ export default {
 func cloudFrontEvent(n int, q question) map[string]any {
 	method, target, _ := strings.Cut(q.Ask, " ")
 	path, query, asked := strings.Cut(target, "?")
-	headers, cookies := map[string]any{"host": map[string]string{"value": "px.example.com"}}, map[string]any{}
+	type text struct {
+		Value      string  `json:"value"`
+		MultiValue []*text `json:"multiValue,omitempty"` // of a cookie that came more than once
+	}
+	headers, cookies := map[string]any{"host": map[string]string{"value": "px.example.com"}}, map[string]*text{}
 	for name, value := range q.Headers {
 		if name == "Cookie" {
 			for _, c := range strings.Split(strings.ReplaceAll(value, "{uid}", knownUID), "; ") {
 				name, value, _ := strings.Cut(c, "=")
-				cookies[name] = map[string]string{"value": value}
+				if known := cookies[name]; known == nil {
+					cookies[name] = &text{Value: value}
+				} else {
+					if known.MultiValue == nil {
+						known.MultiValue = []*text{{Value: known.Value}}
+					}
+					known.MultiValue = append(known.MultiValue, &text{Value: value})
+				}
 			}
 			continue
 		}
@@ -172,99 +184,139 @@ func cloudFrontEvent(n int, q question) map[string]any {
 	return event
 }
 
-// The function for CloudFront, in Node.js and in njs, an engine with little more
+// ownPath are the paths that CloudFront is told to give to the second function.
+var ownPath = regexp.MustCompile(`^[A-Z]+ /(?:opt-out|opt-in|healthz)(?:\?|$)`)
+
+// The functions for CloudFront, in Node.js and in njs, an engine with little more
 // than ECMAScript 5.1, as CloudFront's documentation lists of its own.
 func TestCloudFront(t *testing.T) {
-	function := file(t, "cloudfront.js") + file(t, "edge.js")
-	if len(function) > 10<<10 {
-		t.Errorf("the function has %d bytes; CloudFront takes 10 KB", len(function))
-	}
-	all := questions(t, "cloudfront")
-	var events []any
-	for n, q := range all {
-		events = append(events, cloudFrontEvent(n, q))
-	}
-	b, err := json.Marshal(events)
-	if err != nil {
-		t.Fatal(err)
-	}
 	files := map[string]string{
-		"events.json":  string(b),
-		"kvs.json":     output(t, "cdn", "", "jq", "-f", "cloudfront.jq", "testdata/edge.json"),
-		"function.mjs": function + cloudFrontStandIn,
+		"kvs.json": output(t, "cdn", "", "jq", "-f", "cloudfront.jq", "testdata/edge.json"),
 		// Node.js finds the module as a package, njs as a file.
 		"node_modules/cloudfront/package.json": `{"type": "module", "main": "index.js"}`,
 		"node_modules/cloudfront/index.js":     cloudFrontStore,
 		"cloudfront":                           cloudFrontStore,
 	}
-	for _, engine := range [][]string{{"node", "function.mjs"}, {"njs", "-t", "module", "-p", ".", "function.mjs"}} {
-		t.Run(engine[0], func(t *testing.T) {
-			dir := write(t, files)
-			output(t, dir, "", tool(t, engine[0]), engine[1:]...)
-			b, err := os.ReadFile(filepath.Join(dir, "answers.json"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var answers []struct {
-				StatusCode int
-				Headers    map[string]struct{ Value string }
-				Cookies    map[string]struct{ Value, Attributes string }
-				Body       struct{ Encoding, Data string }
-			}
-			d := json.NewDecoder(bytes.NewReader(b))
-			d.DisallowUnknownFields()
-			if err := d.Decode(&answers); err != nil {
-				t.Fatal(err)
-			}
-			if len(answers) != len(all) {
-				t.Fatalf("%d answers to %d questions", len(answers), len(all))
-			}
-			for n, a := range answers {
-				r := reply{Status: a.StatusCode, Header: http.Header{}, Body: a.Body.Data, ID: fmt.Sprintf("EXAMPLEntjQpE_SG5Z-%d==", n)}
-				for name, h := range a.Headers {
-					if name != strings.ToLower(name) {
-						t.Errorf("%s: header %s", all[n].Ask, name)
-					}
-					r.Header.Add(name, h.Value)
-				}
-				for name, c := range a.Cookies {
-					r.Header.Add("Set-Cookie", name+"="+c.Value+"; "+c.Attributes)
-				}
-				if a.Body.Encoding == "base64" {
-					b, err := base64.StdEncoding.DecodeString(a.Body.Data)
-					if err != nil {
-						t.Errorf("%s: %v", all[n].Ask, err)
-					}
-					r.Body = string(b)
-				}
-				all[n].check(t, r, quirks{secure: true, deletes: true})
-			}
-		})
+	functions := map[string]string{
+		"function": file(t, "cloudfront.js") + file(t, "edge.js"),
+		"choices":  file(t, "cloudfront-choices.js") + file(t, "choices.js"),
+	}
+	asked, events := map[string][]question{}, map[string][]any{}
+	for _, q := range questions(t, "cloudfront") {
+		name := "function"
+		if ownPath.MatchString(q.Ask) {
+			name = "choices"
+		}
+		events[name] = append(events[name], cloudFrontEvent(len(asked[name]), q))
+		asked[name] = append(asked[name], q)
+	}
+	for name, function := range functions {
+		if len(function) > 10<<10 {
+			t.Errorf("the %s has %d bytes; CloudFront takes 10 KB", name, len(function))
+		}
+		b, err := json.Marshal(events[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name+".json"] = string(b)
+		files[name+".mjs"] = function + cloudFrontStandIn
+	}
+	for name, all := range asked {
+		for _, engine := range [][]string{{"node"}, {"njs", "-t", "module", "-p", "."}} {
+			t.Run(engine[0]+"/"+name, func(t *testing.T) {
+				dir := write(t, files)
+				output(t, dir, "", tool(t, engine[0]), append(engine[1:], name+".mjs", name+".json")...)
+				checkCloudFront(t, filepath.Join(dir, "answers-to-"+name+".json"), all)
+			})
+		}
 	}
 }
 
-// The Worker, in workerd, which is what Cloudflare runs.
-func TestCloudflare(t *testing.T) {
-	addr := edgetest.Addr(t)
+// checkCloudFront compares what a function answered with its questions.
+func checkCloudFront(t *testing.T, path string, all []question) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answers []struct {
+		StatusCode int
+		Headers    map[string]struct{ Value string }
+		Cookies    map[string]struct{ Value, Attributes string }
+		Body       struct{ Encoding, Data string }
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&answers); err != nil {
+		t.Fatal(err)
+	}
+	if len(answers) != len(all) {
+		t.Fatalf("%d answers to %d questions", len(answers), len(all))
+	}
+	for n, a := range answers {
+		r := reply{Status: a.StatusCode, Header: http.Header{}, Body: a.Body.Data, ID: fmt.Sprintf("EXAMPLEntjQpE_SG5Z-%d==", n)}
+		for name, h := range a.Headers {
+			if name != strings.ToLower(name) {
+				t.Errorf("%s: header %s", all[n].Ask, name)
+			}
+			r.Header.Add(name, h.Value)
+		}
+		for name, c := range a.Cookies {
+			r.Header.Add("Set-Cookie", name+"="+c.Value+"; "+c.Attributes)
+		}
+		if a.Body.Encoding == "base64" {
+			b, err := base64.StdEncoding.DecodeString(a.Body.Data)
+			if err != nil {
+				t.Errorf("%s: %v", all[n].Ask, err)
+			}
+			r.Body = string(b)
+		}
+		all[n].check(t, r, quirks{secure: true, deletes: true})
+	}
+}
+
+// askCloudflare asks the Worker, in workerd, which is what Cloudflare runs, and
+// gives its address.
+func askCloudflare(t *testing.T, all []question) (replies []reply, addr string) {
+	t.Helper()
+	addr = edgetest.Addr(t)
 	dir := write(t, map[string]string{
-		"worker.js": file(t, "edge.js") + file(t, "cloudflare.js"),
+		"worker.js": file(t, "edge.js") + file(t, "choices.js") + file(t, "cloudflare.js"),
 		"edge.json": file(t, "testdata/edge.json"),
 		"config.capnp": `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "edge", worker = (
     modules = [(name = "worker.js", esModule = embed "worker.js"), (name = "edge.json", json = embed "edge.json")],
     compatibilityDate = "2026-01-01"))],
-  sockets = [(name = "http", address = "` + addr + `", http = (), service = "edge")]);
+  sockets = [(name = "http", address = "` + addr + `", http = (forwardedProtoHeader = "Test-Scheme"), service = "edge")]);
 `,
 	})
 	serve(t, dir, addr, tool(t, "workerd"), "serve", "config.capnp")
-	all := questions(t, "cloudflare")
 	ray := func(n int) (string, []string) {
 		id := fmt.Sprintf("%016x", 0x8f1234567890abcd+uint64(n))
-		return id, []string{"CF-Ray: " + id + "-FRA"}
+		return id, []string{"CF-Ray: " + id + "-FRA", "Test-Scheme: https"}
 	}
-	for n, r := range askAll(t, addr, all, ray) {
+	return askAll(t, addr, all, ray), addr
+}
+
+func TestCloudflare(t *testing.T) {
+	all := questions(t, "cloudflare")
+	replies, addr := askCloudflare(t, all)
+	for n, r := range replies {
 		all[n].check(t, r, quirks{secure: true, deletes: true})
+	}
+	checkPlainChoices(t, addr, "https://edge.test")
+}
+
+// checkPlainChoices sees that who comes without TLS is led to where the choice
+// counts, and is not told that it was made.
+func checkPlainChoices(t *testing.T, addr, site string) {
+	t.Helper()
+	for _, path := range []string{"/opt-out", "/opt-in"} {
+		resp, body := send(t, &edgetest.Server{Addr: addr}, "GET", path+"?x=1")
+		if got := resp.Header.Get("Location"); resp.StatusCode != 302 || got != site+path || resp.Header["Set-Cookie"] != nil || strings.Contains(body, "opted") || resp.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s without TLS: %s %q", path, resp.Status, resp.Header)
+		}
 	}
 }
 

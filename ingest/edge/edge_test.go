@@ -65,6 +65,12 @@ func request(t testing.TB, s *edgetest.Server, raw string) (*http.Response, stri
 	if err != nil {
 		t.Fatal(err)
 	}
+	return requestOver(t, c, raw)
+}
+
+// requestOver is request on a connection, which it closes.
+func requestOver(t testing.TB, c net.Conn, raw string) (*http.Response, string) {
+	t.Helper()
 	defer c.Close()
 	if _, err := io.WriteString(c, raw); err != nil {
 		t.Fatal(err)
@@ -90,11 +96,16 @@ func get(t testing.TB, s *edgetest.Server, target string, headers ...string) (*h
 
 func send(t testing.TB, s *edgetest.Server, method, target string, headers ...string) (*http.Response, string) {
 	t.Helper()
-	head := ""
+	return request(t, s, head(method, target, headers...))
+}
+
+// head gives the bytes of a request without a body.
+func head(method, target string, headers ...string) string {
+	lines := ""
 	for _, h := range headers {
-		head += h + "\r\n"
+		lines += h + "\r\n"
 	}
-	return request(t, s, fmt.Sprintf("%s %s HTTP/1.1\r\nHost: edge.test\r\nConnection: close\r\n%s\r\n", method, target, head))
+	return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: edge.test\r\nConnection: close\r\n%s\r\n", method, target, lines)
 }
 
 // line is a line of the log, every key of the format.

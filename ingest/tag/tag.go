@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"pixledger/ingest/grammar"
 	"pixledger/schemas"
@@ -68,7 +69,7 @@ func (t *Tag) Text() string {
 // HTML. A name can't end it, nor the line.
 func (t *Tag) Comment() string {
 	name := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r

@@ -157,6 +157,7 @@ func TestHostileNames(t *testing.T) {
 		"--><script>x</script><!-": "<!-- -)(script)x(/script)(! -->",
 		"a--->--b\nc\r--":          "<!-- a-)-b c -->",
 		"a --!>":                   "<!-- a -!) -->",
+		"a\u009b31m\x1b[1m":        "<!-- a 31m [1m -->",
 	} {
 		got := (&Tag{Name: name}).Comment()
 		if got != want {

@@ -77,6 +77,9 @@ func (m *merge) readLineItem(n *node) {
 	if !first {
 		return
 	}
+	if is := m.id(about, "id", false); is != 0 && l.advertiser != 0 && is != l.advertiser {
+		m.refuse(about.get("id"), fmt.Sprintf("the advertiser is %d here, and advertiser_id is %d", is, l.advertiser), fmt.Sprint(l.advertiser))
+	}
 	m.noteAdvertiser(n, l.advertiser, m.text(about, "name"))
 	l.order = m.readOrders(l, n)
 	m.readCurrency(l, n)
@@ -200,15 +203,15 @@ func (m *merge) readCurrency(l *lineItem, n *node) {
 		return
 	}
 	a := m.advertisers[l.advertiser]
-	was := a.earns
+	was, mend := a.earns, ""
 	if known := m.c.Advertiser(l.advertiser); known != nil {
-		was = known.Currency
+		was, mend = known.Currency, fmt.Sprintf(", or currency: %s at advertiser %d in the catalog", is, l.advertiser)
 	}
 	switch earns := slices.ContainsFunc(l.pixels, func(a *association) bool { return a.click != nil || a.view != nil }); {
 	case !earns && (a.currency == "" || is < a.currency):
 		a.currency = is
 	case earns && was != "" && was != is:
-		m.refuse(v, fmt.Sprintf("currency is %q, advertiser %d's is %s", is, l.advertiser, was), was+": rates are in the advertiser's currency")
+		m.refuse(v, fmt.Sprintf("currency is %q, advertiser %d's is %s", is, l.advertiser, was), was+mend+": rates are in the advertiser's currency")
 	case earns:
 		a.earns = is
 	}
@@ -292,7 +295,7 @@ func (m *merge) mergeLineItem(l *lineItem) {
 		return
 	}
 	e := m.existing("line_items", "line item", l.id)
-	e.name(was.Name, l.name, "")
+	e.name(was.Name, l.name, nameless("Line item", l.id))
 	if l.code != "" && l.code != was.Code {
 		e.set("code", l.code)
 	}
@@ -316,9 +319,9 @@ func (m *merge) mergeLineItem(l *lineItem) {
 // bound changes a bound of a period; one that the JSON does not have stays.
 func (e *entry) bound(key string, was, is *time.Time) {
 	switch {
-	case is == nil && was != nil:
-		e.m.report.note(Kept, e.list, key, "the JSON has none")
-	case is != nil && (was == nil || !was.Equal(*is)):
+	case is == nil:
+		e.keep(key, was != nil)
+	case was == nil || !was.Equal(*is):
 		e.set(key, *is)
 	}
 }
@@ -343,14 +346,15 @@ func (m *merge) mergeAssociation(e *entry, item *schemas.LineItem, a *associatio
 // rate changes the rate that holds from the start of 2000 on. Later ones are
 // somebody's own.
 func (e *entry) rate(was schemas.Association, a *association) {
-	if a.click == nil && a.view == nil {
-		return
-	}
 	from := slices.IndexFunc(was.Rates, func(r schemas.Rate) bool { return r.From.Equal(since) })
-	if len(was.Rates) > 1 || len(was.Rates) == 1 && from < 0 {
+	given := a.click != nil || a.view != nil
+	if given && (len(was.Rates) > 1 || len(was.Rates) == 1 && from < 0) {
 		e.m.report.note(Kept, "line_items.pixels", "rates", "from a time on; they go before the imported one")
 	}
-	if from < 0 {
+	switch {
+	case from < 0 && !given:
+		return
+	case from < 0:
 		e.e.Insert("rates", "rate from 2000 on: "+a.figures(), -1, a.rateFields())
 		e.changed = true
 		return
@@ -361,7 +365,10 @@ func (e *entry) rate(was schemas.Association, a *association) {
 		key     string
 		was, is *schemas.Money
 	}{{"post_click_revenue", was.Rates[from].PostClickRevenue, a.click}, {"post_view_revenue", was.Rates[from].PostViewRevenue, a.view}} {
-		if x.is != nil && (x.was == nil || *x.was != *x.is) {
+		switch {
+		case x.is == nil:
+			e.keep(x.key, x.was != nil)
+		case x.was == nil || *x.was != *x.is:
 			rate.set(x.key, *x.is)
 			e.changed = true
 		}
@@ -396,7 +403,7 @@ func (m *merge) associationFields(a *association) catalogedit.Fields {
 
 func (m *merge) addLineItem(l *lineItem) {
 	if l.name == "" {
-		l.name = fmt.Sprint("Line item ", l.id)
+		l.name = nameless("Line item", l.id)
 		m.report.note(Defaulted, "line_items", "name", "Line item and its id")
 	}
 	fields := catalogedit.Fields{{Key: "id", Value: l.id}, {Key: "advertiser_id", Value: l.advertiser}}

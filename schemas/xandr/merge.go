@@ -311,6 +311,17 @@ func (e *entry) name(was, is, placeholder string) {
 	}
 }
 
+// nameless is the name of an entry that the JSON gives none. A later import may
+// put its name in its place.
+func nameless(what string, id int64) string { return fmt.Sprint(what, " ", id) }
+
+// keep notes a key that the catalog has and the JSON leaves empty: it stays.
+func (e *entry) keep(key string, has bool) {
+	if has {
+		e.m.report.note(Kept, e.list, key, "the JSON has none")
+	}
+}
+
 // order is what the JSON says of an insertion order.
 type order struct {
 	id, advertiser int64

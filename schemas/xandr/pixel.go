@@ -115,7 +115,7 @@ func (m *merge) mergePixel(p *pixel) {
 		return
 	}
 	e := m.existing("pixels", "pixel", p.id)
-	e.name(was.Name, p.name, "")
+	e.name(was.Name, p.name, nameless("Pixel", p.id))
 	if p.code != "" && p.code != was.Code {
 		e.set("code", p.code)
 	}
@@ -140,6 +140,8 @@ func (m *merge) mergePixel(p *pixel) {
 	if p.category != "" && p.category != was.EventCategory {
 		e.set("event_category", p.category)
 	}
+	e.keep("code", p.code == "" && was.Code != "")
+	e.keep("event_category", p.category == "" && was.EventCategory != "")
 	e.piggybacks(was, p)
 	m.noteOwnSettings(was)
 	e.count()
@@ -181,7 +183,7 @@ func (g piggyback) fields() catalogedit.Fields {
 
 func (m *merge) addPixel(p *pixel) {
 	if p.name == "" {
-		p.name = fmt.Sprint("Pixel ", p.id)
+		p.name = nameless("Pixel", p.id)
 		m.report.note(Defaulted, "pixels", "name", "Pixel and its id")
 	}
 	if p.trigger == "" {

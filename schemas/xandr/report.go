@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -139,9 +140,18 @@ func (m *merge) countKeys(n *node, list string) {
 	taken := strings.Fields(takenKeys[list])
 	for i, key := range o.keys {
 		if !slices.Contains(taken, key) && !o.values[i].empty() {
-			m.report.note(NoCounterpart, list, cut(key), remarks[list+" "+key])
+			m.report.note(NoCounterpart, list, shown(cut(key)), remarks[list+" "+key])
 		}
 	}
+}
+
+// shown gives a key of the JSON so that it can't act on a terminal or break the
+// report's lines.
+func shown(key string) string {
+	if quoted := strconv.Quote(key); quoted != `"`+key+`"` {
+		return quoted
+	}
+	return key
 }
 
 // remarks say more of keys that people ask about.

@@ -190,21 +190,25 @@ func (m *merge) instant(n *node, key string, zone *time.Location, end bool) *tim
 			t = t.AddDate(0, 0, 1)
 		}
 	}
-	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
-		m.refuse(v, key+" is "+v.written(), `a time such as "2026-01-01 00:00:00", or a date`)
+	if t = t.UTC(); err != nil || t.Year() < 1970 || t.Year() > 9999 {
+		m.refuse(v, key+" is "+v.written(), `a time such as "2026-01-01 00:00:00", or a date, of the years 1970 to 9999`)
 		return nil
 	}
-	t = t.UTC()
 	return &t
 }
 
-// loadable is a URL as the catalog takes it.
-var loadable = regexp.MustCompile(`^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s@]+[^\s"\\<>]*$`)
+// loadable is a URL in the shape that the catalog's schema asks for.
+var loadable = regexp.MustCompile(`^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s]+[^\s"\\<>]*$`)
 
 // url refuses what the catalog does not take as a URL.
 func (m *merge) url(n *node, key, url string) string {
-	if url != "" && (!loadable.MatchString(url) || len(url) > 4096) {
+	if url == "" {
+		return ""
+	}
+	if !loadable.MatchString(url) || len(url) > 4096 {
 		m.refuse(n.get(key), key+" is "+n.get(key).written(), "an http or https URL without spaces, quotes or a user name")
+	} else if what, allowed := schemas.URLProblem(url); what != "" {
+		m.refuse(n.get(key), fmt.Sprintf("%s: %s %s", key, n.get(key).written(), what), allowed)
 	}
 	return url
 }

@@ -108,6 +108,8 @@ func TestHostileJSON(t *testing.T) {
 		"a huge id":      {`[{"id": 9223372036854775808, "advertiser_id": 7}]`, "1:9: id is 9223372036854775808"},
 		"a broken id":    {`[{"id": 1.5, "advertiser_id": 7}]`, "1:9: id is 1.5"},
 		"an odd name":    {`[{"id": 1, "advertiser_id": 7, "name": []}, {"id": 1, "advertiser_id": 7, "name": {}}]`, "1:40: name is a list"},
+		"a user name":    {`[{"id": 1, "advertiser_id": 7, "piggyback_pixels": [{"pixel_type": "img", "url": "https://a@b.example/"}]}]`, "1:82: url: \"https://a@b.example/\" holds a user name"},
+		"an odd URL":     {`[{"id": 1, "advertiser_id": 7, "piggyback_pixels": [{"pixel_type": "img", "url": "https://b.example/\u0001"}]}]`, "1:82: url: "},
 		"odd piggybacks": {`[{"id": 1, "advertiser_id": 7, "piggyback_pixels": [5]}]`, "1:53: an entry of piggyback_pixels is 5"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -177,6 +179,67 @@ func TestDates(t *testing.T) {
 	}
 }
 
+// A date that is none in UTC is refused at its place in the JSON.
+func TestDatesOutOfRange(t *testing.T) {
+	for date, want := range map[string]string{"9999-12-31 23:59:59": ":1:59: start_date is", "1970-01-01T00:00:00+02:00": ":1:59: start_date is"} {
+		_, _, _, err := run(t, minimal, nil, []string{fmt.Sprintf(`[{"id": 1, "advertiser_id": 7, "name": "L", "start_date": %q, "timezone": "EST5EDT"}]`, date)})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", date, err)
+		}
+	}
+}
+
+// A name that an import made up gives way to one that a later import knows.
+func TestNamesThatComeLater(t *testing.T) {
+	r, _, _, err := run(t, minimal, []string{`[{"id": 1, "advertiser_id": 7}]`}, []string{`[{"id": 5, "advertiser_id": 7}]`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _, _, err = run(t, string(r.Content), []string{`[{"id": 1, "advertiser_id": 7, "name": "P"}]`}, []string{`[{"id": 5, "advertiser_id": 7, "name": "L", "advertiser": {"id": 7, "name": "A"}}]`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := r.Catalog; c.Pixel(1).Name != "P" || c.LineItem(5).Name != "L" || c.Advertiser(7).Name != "A" {
+		t.Errorf("got\n%s", r.Content)
+	}
+}
+
+// What the JSON says no longer stays, and the report says so.
+func TestWhatIsKept(t *testing.T) {
+	r, _, _, err := run(t, minimal, []string{`[{"id": 1, "advertiser_id": 7, "name": "P", "code": "p", "pixel_conversion_event_id": 7}]`},
+		[]string{`[{"id": 5, "advertiser_id": 7, "name": "L", "pixels": [{"id": 1, "post_click_revenue": 1, "post_view_revenue": 2}]}]`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, report, _, err := run(t, string(r.Content), []string{`[{"id": 1, "advertiser_id": 7, "name": "P", "code": null}]`},
+		[]string{`[{"id": 5, "advertiser_id": 7, "name": "L", "pixels": [{"id": 1, "post_click_revenue": null, "post_view_revenue": null}]}]`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Changed() {
+		t.Errorf("got\n%s", again.Content)
+	}
+	for _, key := range []string{"pixels code", "pixels event_category", "line_items.pixels post_click_revenue", "line_items.pixels post_view_revenue"} {
+		list, key, _ := strings.Cut(key, " ")
+		if report.rows[Row{Kind: Kept, List: list, Key: key, Note: "the JSON has none"}] != 1 {
+			t.Errorf("%s %s is not reported as kept: %+v", list, key, report.Rows())
+		}
+	}
+}
+
+// A key of the JSON is shown on one line, and does nothing to a terminal.
+func TestKeysThatAreShown(t *testing.T) {
+	_, report, _, err := run(t, minimal, []string{`[{"id": 1, "advertiser_id": 7, "a\nb\u001b[2J": 1, "größe": 2}]`}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{`"a\nb\x1b[2J"`, "größe"} {
+		if report.rows[Row{Kind: NoCounterpart, List: "pixels", Key: key}] != 1 {
+			t.Errorf("%s is not reported: %+v", key, report.Rows())
+		}
+	}
+}
+
 // Codes are given once all is read: two pixels may exchange theirs. Where two line
 // items have one, the second goes without.
 func TestCodes(t *testing.T) {
@@ -214,6 +277,7 @@ func TestAgainstTheCatalog(t *testing.T) {
 		"a pixel's advertiser":     {`[{"id": 1, "advertiser_id": 8}]`, "", ":1:29: pixel 1 is advertiser 8's here, and 7's in the catalog; allowed: 7"},
 		"a line item's advertiser": {"", `[{"id": 5, "advertiser_id": 8}]`, ":1:29: line item 5 is advertiser 8's here, and 7's in the catalog; allowed: 7"},
 		"an order's advertiser":    {"", `[{"id": 6, "advertiser_id": 8, "insertion_orders": [{"id": 61}]}]`, ":1:53: insertion order 61 is advertiser 8's here, and 7's in the catalog"},
+		"two advertisers":          {"", `[{"id": 6, "advertiser_id": 7, "advertiser": {"id": 8, "name": "B"}}]`, ":1:53: the advertiser is 8 here, and advertiser_id is 7; allowed: 7"},
 		"another member":           {"", `[{"id": 5, "advertiser_id": 7, "member_id": 959}]`, ":1:45: member_id is 959, the catalog is member 958's"},
 		"a pixel of another":       {"", `[{"id": 9, "advertiser_id": 8, "pixels": [{"id": 1}]}]`, ":1:50: pixel 1 is advertiser 7's, line item 9 is advertiser 8's"},
 		"an unknown pixel":         {"", `[{"id": 5, "advertiser_id": 7, "pixels": [{"id": 2}]}]`, ":1:50: pixel 2 is neither in the catalog nor in the JSON of pixels"},
@@ -253,7 +317,7 @@ func TestCurrencies(t *testing.T) {
 		}
 	}
 	_, _, _, err = run(t, minimal, pixels, []string{"[" + item(2, 7, "EUR", earns) + ",\n" + item(5, 7, "USD", earns) + "]"})
-	if err == nil || !strings.Contains(err.Error(), `:2:56: currency is "USD", advertiser 7's is EUR; allowed: EUR`) {
+	if err == nil || !strings.Contains(err.Error(), `:2:56: currency is "USD", advertiser 7's is EUR; allowed: EUR: rates`) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,26 +1,32 @@
-// Cloudflare Workers, a module. Behind edge.js.
+// Cloudflare Workers, a module. Behind edge.js and choices.js.
 import catalog from './edge.json';
 
-const IMAGE = Uint8Array.from(atob(GIF), (c) => c.charCodeAt(0));
+// form gives a request the form that CloudFront gives it.
+function form(incoming, path) {
+  const headers = Object.create(null), cookies = Object.create(null);
+  for (const [name, value] of incoming.headers) headers[name] = {value};
+  for (const pair of header({headers}, 'cookie').split(/[;,]/)) {
+    const [, name, value] = /^\s*([^=]*)=(.*?)\s*$/.exec(pair) || [];
+    if (name) ((cookies[name] ||= {value, multiValue: []}).multiValue).push({value});
+  }
+  return {method: incoming.method, uri: path, headers, cookies};
+}
 
 export default {
   async fetch(incoming) {
     const url = new URL(incoming.url);
-    const request = read(incoming.method, url.pathname, url.search.slice(1));
-    const a = answer(request, catalog[request.key] || {}, {
-      id: (incoming.headers.get('CF-Ray') || '').split('-')[0], // RayID in the log: without the data centre
-      gpc: incoming.headers.get('Sec-GPC'),
-      uid: (/(?:^|; ?)uid=([^;]*)/.exec(incoming.headers.get('Cookie') || '') || [])[1],
-    });
-
-    const headers = new Headers({'Cache-Control': 'no-store'});
-    if (a.type) headers.set('Content-Type', a.type);
-    if (a.location) headers.set('Location', a.location);
-    if (a.allow) headers.set('Allow', a.allow);
-    if (a.cookie !== undefined) {
-      const cookie = cookieOf(a.cookie);
-      headers.set('Set-Cookie', 'uid=' + cookie.value + '; ' + cookie.attributes);
+    const request = form(incoming, url.pathname);
+    const asked = read(url.pathname, url.search.slice(1));
+    const id = header(request, 'cf-ray').split('-')[0]; // RayID in the log: without the data centre
+    let a = choice(request) || answer(request, asked, catalog[asked.key] || {}, id);
+    if (url.protocol === 'http:' && a.statusCode === 200 && url.pathname.startsWith('/opt-')) {
+      a = {statusCode: 302, headers: {'cache-control': {value: 'no-store'}, location: {value: 'https://' + url.host + url.pathname}}, cookies: {}};
     }
-    return new Response(a.gif ? IMAGE : a.body || null, {status: a.status, headers});
+
+    const headers = new Headers();
+    for (const name in a.headers) headers.set(name, a.headers[name].value);
+    for (const name in a.cookies) headers.append('Set-Cookie', name + '=' + a.cookies[name].value + '; ' + a.cookies[name].attributes);
+    const {encoding, data} = a.body || {data: null};
+    return new Response(encoding === 'base64' ? Uint8Array.from(atob(data), (c) => c.charCodeAt(0)) : data, {status: a.statusCode, headers});
   },
 };

@@ -4,24 +4,10 @@ import cf from 'cloudfront';
 const catalog = cf.kvs();
 
 async function handler(event) {
-  const request = read(event.request.method, event.request.uri, event.request.rawQueryString() || '');
+  const asked = read(event.request.uri, event.request.rawQueryString() || '');
   let record = {};
-  if (request.key) {
-    try { record = await catalog.get(request.key, {format: 'json'}); } catch (e) { record = {}; } // not in the catalog
+  if (asked.key) {
+    try { record = await catalog.get(asked.key, {format: 'json'}); } catch (e) { record = {}; } // not in the catalog
   }
-  const gpc = event.request.headers['sec-gpc'], uid = event.request.cookies.uid;
-  const a = answer(request, record, {
-    id: event.context.requestId, // x-edge-request-id in the log
-    gpc: gpc && gpc.value,
-    uid: uid && uid.value,
-  });
-
-  const response = {statusCode: a.status, headers: {'cache-control': {value: 'no-store'}}};
-  if (a.type) response.headers['content-type'] = {value: a.type};
-  if (a.location) response.headers.location = {value: a.location};
-  if (a.allow) response.headers.allow = {value: a.allow};
-  if (a.gif) response.body = {encoding: 'base64', data: GIF};
-  if (a.body) response.body = {encoding: 'text', data: a.body};
-  if (a.cookie !== undefined) response.cookies = {uid: cookieOf(a.cookie)};
-  return response;
+  return answer(event.request, asked, record, event.context.requestId); // x-edge-request-id in the log
 }

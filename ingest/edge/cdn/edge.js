@@ -1,9 +1,12 @@
-// The pixel edge: what is answered, for every CDN that runs JavaScript.
+// The pixel edge: what is answered, for every CDN that runs JavaScript. Requests
+// and answers have the form that CloudFront gives them.
 
 const GIF = 'R0lGODlhAQABAIABAAAAAP///yH5BAEAAAEALAAAAAABAAEAAAICTAEAOw==';
 
 // The parameter that takes everything to the end of the query.
 const TO_END = {sspx: 'sspdata', imptr: 'redir', clktr: 'redir', clktrb: 'redir'};
+
+const ORIGIN = /^(null|[a-z][a-z0-9+.-]*:\/\/([a-z0-9._~-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?)$/i;
 
 const MACRO = /^(\[[^\]]+\]|\$\{[^}]+\}|\{\{[^}]+\}\}|%%[^%]+%%)$/;
 
@@ -13,9 +16,13 @@ function decode(text) {
   });
 }
 
-// read takes a request apart, by the path and the query as they came. Its key
-// names the record of the catalog that it is about; '' is none.
-function read(method, path, query) {
+function header(request, name) {
+  return (request.headers[name] || {value: ''}).value;
+}
+
+// read takes a path and a query apart, as they came. The key names the record of
+// the catalog that the request is about; '' is none.
+function read(path, query) {
   const segment = (/\/(px|sspx|imptr|clktr|clktrb|seg|pixie)$/.exec(path) || [])[1] || '';
   const params = Object.create(null); // of two with one name the first counts
   let rest = segment === '' ? '' : query;
@@ -29,15 +36,19 @@ function read(method, path, query) {
     if (equals >= 0 && name === TO_END[segment]) {
       value = rest.slice(equals + 1);
       end = rest.length;
+      params[name] = undefined; // one without a value did not count
     }
     if (params[name] === undefined) params[name] = value;
     rest = rest.slice(end + 1);
   }
-  return {method: method, segment: segment, params: params, key: keyOf(segment, params)};
+  return {
+    segment: segment, params: params, key: keyOf(segment, params),
+    click: segment === 'clktr' || segment === 'clktrb', script: /^(1|%31)$/.test(params.t || ''),
+  };
 }
 
 function digits(text) {
-  return (/^0*([1-9][0-9]{0,18})$/.exec(text || '') || [])[1] || '';
+  return (/^0*([1-9][0-9]{0,18})$/.exec(decode(text || '')) || [])[1] || '';
 }
 
 function keyOf(segment, params) {
@@ -79,48 +90,75 @@ function script(record) {
     JSON.stringify(images) + '.forEach(function(u){new Image().src=u});})(document);\n';
 }
 
-// denied tells whether the visitor says no: Sec-GPC: 1, or Y as the third
-// character of us_privacy. A server (/sspx) is nobody's browser.
-function denied(request, gpc) {
-  const text = decode(request.params.us_privacy || '');
-  return gpc === '1' || request.segment === 'sspx' || (/^[Yy]$/.test(text.charAt(2)) && !MACRO.test(text));
+// denied tells whether the visitor says no: Sec-GPC: 1, Y as the third character
+// of us_privacy, or the cookie of /opt-out. A server (/sspx) is nobody's browser.
+function denied(request, asked) {
+  const text = decode(asked.params.us_privacy || '');
+  const choice = request.cookies.pixledger_optout;
+  return header(request, 'sec-gpc') === '1' || asked.segment === 'sspx' || (/^[Yy]$/.test(text.charAt(2)) && !MACRO.test(text)) ||
+    !!choice && (choice.multiValue || [choice]).some(function (c) { return /^"?1"?$/.test(c.value); });
 }
 
-// answer gives {status, type, body or gif, location, allow, cookie}. The record
-// is the catalog's for the request's key, {} without one; a visitor is {id: of
-// the request as it is logged, gpc, uid: the cookie that came, or ''}. A cookie of
-// undefined leaves the browser's alone, '' deletes it.
-function answer(request, record, visitor) {
-  if (request.segment === '') return {status: 404, type: 'text/plain', body: ''};
-  if (request.method !== 'GET' && request.method !== 'POST') {
-    return {status: 405, type: 'text/plain', body: '', allow: 'GET, POST'};
-  }
-  const click = request.segment === 'clktr' || request.segment === 'clktrb';
-  if (click && !record.click) record = {};
+// destination gives the URL that a request leads to, '' where to none. A touch's
+// token takes the place of its macro, in a redir up to three times.
+function destination(asked, record, id) {
+  const touch = asked.segment !== 'px', given = asked.params.token || '';
+  const token = given && !MACRO.test(decode(given)) ? given : id;
+  const url = redirect(asked.params.redir, record.hosts || []);
+  let left = touch ? 3 : 0;
+  if (url) return url.replace(/(\$|%24)(\{|%7[Bb])SSP_DATA(\}|%7[Dd])/g, function (macro) { return left-- > 0 ? token : macro; });
+  if (asked.click && record.landing) return record.landing.split('|').join(token);
   const images = record.images || [];
-  const asked = /^(1|%31)$/.test(request.params.t || '');
-  let location = TO_END[request.segment] === 'redir' || request.segment === 'px' ?
-    redirect(request.params.redir, record.hosts || []) : '';
-  if (!location && click && record.landing) {
-    const token = request.params.token || '';
-    location = record.landing.split('|').join(token && !MACRO.test(decode(token)) ? token : visitor.id);
-  }
-  if (!location && request.segment === 'px' && !asked && images.length === 1) location = images[0];
-  if (click && !location) return {status: 404, type: 'text/plain', body: ''};
-
-  const result = location ? {status: 302, location: location} :
-    request.segment === 'sspx' ? {status: 204} :
-    asked ? {status: 200, type: 'application/javascript', body: script(request.segment === 'px' ? record : {})} :
-    {status: 200, type: 'image/gif', gif: true};
-  if (!denied(request, visitor.gpc)) {
-    if (!visitor.uid) result.cookie = visitor.id;
-  } else if (visitor.uid && request.segment !== 'sspx') {
-    result.cookie = '';
-  }
-  return result;
+  return !touch && !asked.script && images.length === 1 ? images[0] : '';
 }
 
-// cookieOf gives {value, attributes} of an answer's cookie.
-function cookieOf(cookie) {
-  return {value: cookie || 'deleted', attributes: 'Path=/; Secure; SameSite=None; Max-Age=' + (cookie ? 31536000 : 0)};
+// answer answers a request that was read. The record is the catalog's for its key,
+// {} without one; id is the request's as it is logged.
+function answer(request, asked, record, id) {
+  const headers = {}, result = {statusCode: 404, headers: headers, cookies: {}};
+  function set(name, value) { headers[name] = {value: value}; }
+  function body(type, data, encoding) {
+    set('content-type', type);
+    if (data) result.body = {encoding: encoding || 'text', data: data};
+    return result;
+  }
+  if (asked.segment === '') return body('text/plain');
+  set('cache-control', 'no-store');
+  set('x-content-type-options', 'nosniff');
+  set('cross-origin-resource-policy', 'cross-origin');
+  set('vary', 'Origin');
+  if (ORIGIN.test(header(request, 'origin'))) {
+    set('access-control-allow-origin', header(request, 'origin'));
+    set('access-control-allow-credentials', 'true');
+  }
+  if (request.method === 'OPTIONS' && header(request, 'access-control-request-method')) {
+    const names = header(request, 'access-control-request-headers');
+    set('access-control-allow-methods', 'GET, POST');
+    if (/^[\w!#$%&'*+.^`|~, -]{1,1000}$/.test(names)) set('access-control-allow-headers', names);
+    set('access-control-max-age', '86400');
+    result.statusCode = 204;
+    return result;
+  }
+  if (request.method !== 'GET' && request.method !== 'POST') {
+    set('allow', 'GET, POST');
+    result.statusCode = 405;
+    return body('text/plain');
+  }
+
+  const location = asked.click && !record.click ? '' : destination(asked, record, id);
+  if (asked.click && !location) return body('text/plain');
+  const known = request.cookies.uid && request.cookies.uid.value;
+  if (!denied(request, asked)) {
+    if (!known) result.cookies.uid = cookie(id, 31536000);
+  } else if (known && asked.segment !== 'sspx') {
+    result.cookies.uid = cookie('deleted', 0);
+  }
+  result.statusCode = location ? 302 : asked.segment === 'sspx' ? 204 : 200;
+  if (location) set('location', location);
+  if (result.statusCode !== 200) return result;
+  return asked.script ? body('application/javascript', script(asked.segment === 'px' ? record : {})) : body('image/gif', GIF, 'base64');
+}
+
+function cookie(value, age) {
+  return {value: value, attributes: 'Path=/; Secure; SameSite=None; Max-Age=' + age};
 }

@@ -1,5 +1,5 @@
-# The pixel edge in Fastly VCL: custom VCL, whole. Behind it stand the tables
-# that fastly.jq makes of the catalog.
+# The pixel edge in Fastly VCL: custom VCL, whole. In front of it stands
+# choices.vcl, behind it the tables that fastly.jq makes of the catalog.
 
 sub vcl_recv {
 #FASTLY recv
@@ -14,6 +14,8 @@ sub vcl_recv {
   declare local var.host STRING;
   declare local var.hosts STRING;
   declare local var.location STRING;
+  declare local var.done STRING;
+  declare local var.rest STRING;
   set var.redir = "";
   set var.id = "";
   set var.key = "";
@@ -31,12 +33,16 @@ sub vcl_recv {
   unset req.http.Edge-Log;
   set req.http.Edge-ID = uuid.version4();
 
+  call choices_recv;
   if (req.url.path ~ {"/(px|sspx|imptr|clktrb?|seg|pixie)$"}) {
     set req.http.Edge-Path = re.group.1;
   } else {
     error 600;
   }
   set req.http.Edge-Log = "1";
+  if (req.method == "OPTIONS" && req.http.Access-Control-Request-Method ~ {"^[!-~]"}) {
+    error 607;
+  }
   if (req.method != "GET" && req.method != "POST") {
     error 602;
   }
@@ -54,8 +60,10 @@ sub vcl_recv {
       set var.redir = re.group.1;
     }
   }
-  if (var.params ~ {"^(?:(?!id(?:[=&]|$))[^&]*&)*id=0*([1-9][0-9]{0,18})(?:&|$)"}) {
-    set var.id = re.group.1;
+  if (var.params ~ {"^(?:(?!id(?:[=&]|$))[^&]*&)*id=((?:[0-9]|%3[0-9])+)(?:&|$)"}) {
+    if (urldecode(re.group.1) ~ {"^0*([1-9][0-9]{0,18})$"}) {
+      set var.id = re.group.1;
+    }
   }
   if (var.params ~ {"^(?:(?!t(?:[=&]|$))[^&]*&)*t=(?:1|%31)(?:&|$)"}) {
     set var.form = "script";
@@ -73,6 +81,7 @@ sub vcl_recv {
     set var.us_privacy = urldecode(re.group.1);
   }
   if (req.http.Edge-Path != "sspx" && req.http.Sec-GPC != "1" &&
+      req.http.Cookie !~ {"(?:^|[;,])[ \t]*pixledger_optout="?1"?[ \t]*(?:[;,]|$)"} &&
       (var.us_privacy !~ {"^..[Yy]"} || var.us_privacy ~ {"^(?:\[[^\]]+\]|\$\{[^}]+\}|\{\{[^}]+\}\}|%%[^%]+%%)$"})) {
     if (req.http.Cookie:uid ~ {"^[A-Za-z0-9=_-]{16,64}$"}) {
       set req.http.Edge-UID-Got = re.group.0;
@@ -87,8 +96,10 @@ sub vcl_recv {
       set var.key = "p" + var.id;
     } else if (var.params ~ {"^(?:(?!code(?:[=&]|$))[^&]*&)*code=([^&]+)"}) {
       set var.code = urldecode(re.group.1);
-      if (var.params ~ {"^(?:(?!member(?:[=&]|$))[^&]*&)*member=0*([1-9][0-9]{0,18})(?:&|$)"}) {
-        set var.key = table.lookup(edge_codes, re.group.1 + ":" + var.code, "");
+      if (var.params ~ {"^(?:(?!member(?:[=&]|$))[^&]*&)*member=((?:[0-9]|%3[0-9])+)(?:&|$)"}) {
+        if (urldecode(re.group.1) ~ {"^0*([1-9][0-9]{0,18})$"}) {
+          set var.key = table.lookup(edge_codes, re.group.1 + ":" + var.code, "");
+        }
       }
     }
   } else if (var.id != "" && req.http.Edge-Path == "imptr") {
@@ -143,6 +154,26 @@ sub vcl_recv {
     }
   }
 
+  # A touch's token takes the place of its macro, up to three times, in what is
+  # allowed already, so behind the host.
+  if (var.location != "" && req.http.Edge-Path != "px") {
+    set var.rest = var.location;
+    set var.done = "";
+    if (var.rest ~ {"^(.*?)(?:\$|%24)(?:\{|%7[Bb])SSP_DATA(?:\}|%7[Dd])(.*)$"}) {
+      set var.done = var.done + re.group.1 + var.token;
+      set var.rest = re.group.2;
+    }
+    if (var.rest ~ {"^(.*?)(?:\$|%24)(?:\{|%7[Bb])SSP_DATA(?:\}|%7[Dd])(.*)$"}) {
+      set var.done = var.done + re.group.1 + var.token;
+      set var.rest = re.group.2;
+    }
+    if (var.rest ~ {"^(.*?)(?:\$|%24)(?:\{|%7[Bb])SSP_DATA(?:\}|%7[Dd])(.*)$"}) {
+      set var.done = var.done + re.group.1 + var.token;
+      set var.rest = re.group.2;
+    }
+    set var.location = var.done + var.rest;
+  }
+
   # The landing page in two parts, the token between them.
   if (var.location == "" && table.contains(edge_landing, var.key)) {
     set var.location = table.lookup(edge_landing, var.key, "");
@@ -171,12 +202,27 @@ sub vcl_recv {
   error 603;
 }
 
+# A script of any site may ask, with cookies, and see that it was answered.
+sub share {
+  set obj.http.X-Content-Type-Options = "nosniff";
+  set obj.http.Cross-Origin-Resource-Policy = "cross-origin";
+  set obj.http.Vary = "Origin";
+  if (req.http.Origin ~ {"^(?:null|[A-Za-z][A-Za-z0-9+.-]*://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)$"}) {
+    set obj.http.Access-Control-Allow-Origin = req.http.Origin;
+    set obj.http.Access-Control-Allow-Credentials = "true";
+  }
+}
+
 sub vcl_error {
 #FASTLY error
-  if (obj.status < 600 || obj.status > 606) {
+  call choices_error;
+  if (obj.status < 600 || obj.status > 607) {
     return(deliver);
   }
   set obj.http.Cache-Control = "no-store";
+  if (obj.status > 600) {
+    call share;
+  }
   if (obj.status < 603) { # no event
     unset req.http.Edge-UID-Got;
     unset req.http.Edge-UID-Set;
@@ -202,6 +248,15 @@ sub vcl_error {
     set obj.status = 302;
     set obj.response = "Found";
     set obj.http.Location = req.http.Edge-Location;
+    synthetic "";
+  } else if (obj.status == 607) {
+    set obj.status = 204;
+    set obj.response = "No Content";
+    set obj.http.Access-Control-Allow-Methods = "GET, POST";
+    if (req.http.Access-Control-Request-Headers ~ {"^[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,1000}$"}) {
+      set obj.http.Access-Control-Allow-Headers = req.http.Access-Control-Request-Headers;
+    }
+    set obj.http.Access-Control-Max-Age = "86400";
     synthetic "";
   } else if (obj.status == 602) {
     set obj.status = 405;

@@ -144,7 +144,9 @@ func Start(t testing.TB, conf string) *Server {
 
 	dir := Dir(t)
 	s.dir = dir
-	s.cmd = command(t, context.Background(), dir, conf, "-g", "daemon off; pid "+filepath.Join(dir, "nginx.pid")+";")
+	// A client may have opened a connection that it then needed for nothing: nginx
+	// would wait a minute for a request on it before it stops.
+	s.cmd = command(t, context.Background(), dir, conf, "-g", "daemon off; worker_shutdown_timeout 5s; pid "+filepath.Join(dir, "nginx.pid")+";")
 	var said strings.Builder
 	s.cmd.Stderr = &said
 	if err := s.cmd.Start(); err != nil {

@@ -64,6 +64,7 @@ function parse(list) {
   }
   function comparison() {
     if (sign('(')) { take('('); const c = condition(); take(')'); return c; }
+    if (sign('!')) { take('!'); const c = comparison(); return (env) => !c(env); }
     const left = expression();
     const op = list[at].sign;
     if (op === '~' || op === '!~') {
@@ -113,9 +114,14 @@ function parse(list) {
       case 'if': return branch();
       case 'declare': { if (word() !== 'local') throw wrong('local'); const n = word(); word(); step = (env) => env.declare(n); break; }
       case 'set': { const n = word(); take('='); const e = expression(); step = (env) => env.set(n, e(env)); break; }
+      case 'add': { const n = word(); take('='); const e = expression(); step = (env) => env.set(n, [].concat(env.get(n) ?? [], e(env))); break; }
+      case 'call': { const n = word(); step = (env) => env.callSub(n); break; }
       case 'unset': { const n = word(); step = (env) => env.set(n, null); break; }
       case 'error': { const status = list[at++].number; step = () => { throw {status}; }; break; }
-      case 'return': take('('); word(); take(')'); step = () => { throw {returned: true}; }; break;
+      case 'return': {
+        if (sign(';')) { step = () => { throw {left: true}; }; break; } // a subroutine that was called
+        take('('); word(); take(')'); step = () => { throw {returned: true}; }; break;
+      }
       case 'synthetic': { const e = expression(); step = (env) => { env.body = Buffer.from(env.text(e(env))); }; break; }
       case 'synthetic.base64': { const e = expression(); step = (env) => { env.body = Buffer.from(e(env), 'base64'); }; break; }
       default: throw wrong('a statement');
@@ -147,7 +153,7 @@ class Env {
     const [path, ...rest] = question.target.split('?');
     this.program = program;
     this.values = new Map(Object.entries({
-      'req.method': question.method, 'req.url': question.target, 'req.url.path': path, 'req.url.qs': rest.join('?'),
+      'req.method': question.method, 'req.protocol': question.protocol, 'req.url': question.target, 'req.url.path': path, 'req.url.qs': rest.join('?'),
       'client.ip': '127.0.0.1', 'time.start.sec': String(Math.floor(time / 1000)), 'time.start.msec_frac': String(time % 1000).padStart(3, '0'),
     }));
     for (const [n, v] of Object.entries(question.headers)) this.values.set('req.http.' + n.toLowerCase(), v);
@@ -189,6 +195,9 @@ class Env {
     }
     throw new Error('no function ' + n);
   }
+  callSub(n) {
+    try { this.program.subs[n](this); } catch (e) { if (!e.left) throw e; }
+  }
   run(sub) {
     try { this.program.subs[sub](this); } catch (e) {
       if (e.status !== undefined) return e.status;
@@ -214,7 +223,7 @@ for (const question of JSON.parse(questions)) {
   env.set('obj.status', status);
   env.run('vcl_error');
   const headers = {};
-  for (const [n, v] of env.values) if (n.startsWith('obj.http.')) headers[n.slice(9)] = v;
+  for (const [n, v] of env.values) if (n.startsWith('obj.http.')) headers[n.slice(9)] = [].concat(v);
   env.set('resp.status', env.get('obj.status'));
   answers.push({status: env.get('obj.status'), headers, body: env.body.toString('base64'), id: env.get('req.http.Edge-ID')});
   if (env.get('req.http.Edge-Log') !== null) log += variables.map((v) => v(env)).join('');

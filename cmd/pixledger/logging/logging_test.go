@@ -54,12 +54,12 @@ func TestWhatRepeatsIsCounted(t *testing.T) {
 		log := slog.New(h)
 		for range 5 * 1000 {
 			log.Error("can't be read", "source", "edge-1", "error", errors.New("denied"))
-			time.Sleep(60 * time.Millisecond)
+			time.Sleep(61 * time.Millisecond) // never at the end of a minute
 		}
 		synctest.Wait()
 		first := `level=ERROR msg="can't be read" source=edge-1 error=denied`
 		got := w.take()
-		if len(got) != 6 || got[0] != first || got[1] != first+" repeated=999" || got[5] != first+" repeated=1000" && got[5] != first+" repeated=1001" {
+		if len(got) != 6 || got[0] != first || got[1] != first+" repeated=983" || got[5] != first+" repeated=984" {
 			t.Errorf("%d lines: %q", len(got), got)
 		}
 		time.Sleep(10 * time.Minute)

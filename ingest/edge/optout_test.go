@@ -111,3 +111,20 @@ func TestOptOutNeedsTLSWhereThereIsTLS(t *testing.T) {
 		}
 	}
 }
+
+// Behind a proxy that says that somebody came without TLS, likewise.
+func TestOptOutNeedsTLSBehindAProxy(t *testing.T) {
+	for _, host := range []string{"", "px.example.test"} {
+		s := edgetest.Start(t, printed(t, catalog(), func(c *edge.Config) { c.TrustedProxies, c.Host = []string{"127.0.0.0/8"}, host }))
+		resp, body := get(t, s, "/opt-out", "X-Forwarded-Proto: http")
+		if host == "" && (resp.StatusCode != 403 || !strings.Contains(body, "Nothing was changed")) || host != "" && (resp.StatusCode != 302 || resp.Header.Get("Location") != "https://px.example.test/opt-out") || resp.Header["Set-Cookie"] != nil {
+			t.Errorf("host %q: %s %q", host, resp.Status, resp.Header)
+		}
+		if resp, _ := get(t, s, "/opt-out", "X-Forwarded-Proto: https"); resp.StatusCode != 200 || !strings.HasSuffix(resp.Header.Get("Set-Cookie"), "; Secure; SameSite=None") {
+			t.Errorf("host %q: with TLS %s %q", host, resp.Status, resp.Header)
+		}
+		if resp, _ := get(t, s, "/opt-out"); resp.StatusCode != 200 || !strings.HasPrefix(resp.Header.Get("Set-Cookie"), "pixledger_optout=1;") {
+			t.Errorf("host %q: by a proxy that does not tell: %s %q", host, resp.Status, resp.Header)
+		}
+	}
+}

@@ -168,6 +168,9 @@ func (e *Entry) Called(name string) *Entry {
 // Name is what the entry's changes begin with, as Called gave it.
 func (e *Entry) Name() string { return e.name }
 
+// Has tells whether the file gives the entry a key, null too.
+func (e *Entry) Has(key string) bool { return e.value(key) != nil }
+
 // value gives the node of a key's value, or nil.
 func (e *Entry) value(key string) *yaml.Node {
 	if i := find(e.node, key); i >= 0 {

@@ -68,6 +68,16 @@ func (m *merge) readLineItem(n *node) {
 				says += fmt.Sprintf("%d %s %s;", a.pixel, a.state, a.figures())
 			}
 		}
+		for _, key := range []string{"insertion_orders", "creatives", "clicktrackers", "imptrackers"} {
+			for _, x := range m.list(n, key) {
+				for _, part := range []*node{x.get("id"), x.get("click_url"), x.get("publisher").get("id")} {
+					if !part.empty() {
+						says += " " + part.written()
+					}
+				}
+				says += ";"
+			}
+		}
 		m.countKeys(n, "line_items")
 		if about != nil {
 			m.countKeys(about, "advertisers")
@@ -204,7 +214,7 @@ func (m *merge) readCurrency(l *lineItem, n *node) {
 	}
 	a := m.advertisers[l.advertiser]
 	was, mend := a.earns, ""
-	if known := m.c.Advertiser(l.advertiser); known != nil {
+	if known := m.c.Advertiser(l.advertiser); known != nil && !m.takesCurrency(known.ID) {
 		was, mend = known.Currency, fmt.Sprintf(", or currency: %s at advertiser %d in the catalog", is, l.advertiser)
 	}
 	switch earns := slices.ContainsFunc(l.pixels, func(a *association) bool { return a.click != nil || a.view != nil }); {
@@ -215,6 +225,13 @@ func (m *merge) readCurrency(l *lineItem, n *node) {
 	case earns:
 		a.earns = is
 	}
+}
+
+// takesCurrency tells whether an advertiser of the catalog takes the currency of
+// its line items, as a new one does: it names none of its own, and no rate is in
+// it yet. So pixels may be imported first, and line items later.
+func (m *merge) takesCurrency(id int64) bool {
+	return !m.rated[id] && !m.f.Entry("advertisers", id).Has("currency")
 }
 
 // readServed reads the creatives and trackers that stand in a line item.
@@ -262,7 +279,14 @@ func (m *merge) readTracker(l *lineItem, n *node, kind schemas.TrackerKind) {
 			m.publishers[t.publisher] = &publisher{id: t.publisher, name: m.text(about, "name"), at: about}
 		}
 	}
-	t.landing = m.url(n, "click_url", m.text(n, "click_url"))
+	// One bad page keeps nothing else from being imported: its clicks are answered
+	// 404, and catalog check says so.
+	if t.landing = m.text(n, "click_url"); t.landing != "" {
+		if what, _ := urlProblem(n, "click_url", t.landing); what != "" {
+			m.report.note(NotTaken, "trackers", "landing_url", n.get("click_url").place()+": "+what)
+			t.landing = ""
+		}
+	}
 	m.served = append(m.served, t)
 }
 

@@ -31,6 +31,7 @@ type merge struct {
 	trackers    map[int64]*tracker
 	served      []*tracker      // all of the JSON's
 	said        map[string]said // by kind and id: what was read first
+	rated       map[int64]bool  // advertisers of the catalog that have rates
 }
 
 // Merge asks a catalog's file for the changes that bring the JSON into it, and
@@ -41,6 +42,12 @@ func (in *Input) Merge(f *catalogedit.File) (*Report, error) {
 		f: f, c: f.Catalog(), report: &Report{map[Row]int{}}, refused: map[*node]bool{},
 		advertisers: map[int64]*advertiser{}, orders: map[int64]*order{}, pixels: map[int64]*pixel{}, items: map[int64]*lineItem{},
 		creatives: map[int64]*creative{}, publishers: map[int64]*publisher{}, trackers: map[int64]*tracker{}, said: map[string]said{},
+		rated: map[int64]bool{},
+	}
+	for _, l := range m.c.LineItems {
+		if slices.ContainsFunc(l.Pixels, func(a schemas.Association) bool { return len(a.Rates) > 0 }) {
+			m.rated[l.AdvertiserID] = true
+		}
 	}
 	for _, n := range in.pixels {
 		m.readPixel(n)
@@ -289,7 +296,7 @@ func (m *merge) mergeAdvertiser(a *advertiser) {
 		if a.name == "" {
 			m.report.note(Defaulted, "advertisers", "name", "its id")
 		}
-		if c := cmp.Or(a.earns, a.currency, m.c.Currency); c != m.c.Currency {
+		if c := m.currencyOf(a); c != m.c.Currency {
 			fields = append(fields, catalogedit.Field{Key: "currency", Value: c})
 		}
 		m.add("advertisers", "advertiser", a.id, fields)
@@ -297,8 +304,14 @@ func (m *merge) mergeAdvertiser(a *advertiser) {
 	}
 	e := m.existing("advertisers", "advertiser", a.id)
 	e.name(was.Name, a.name, byID)
+	if c := m.currencyOf(a); c != m.c.Currency && m.takesCurrency(a.id) {
+		e.set("currency", c)
+	}
 	e.count()
 }
+
+// currencyOf is the currency that the JSON gives an advertiser, else the catalog's.
+func (m *merge) currencyOf(a *advertiser) string { return cmp.Or(a.earns, a.currency, m.c.Currency) }
 
 // name takes a name where the catalog has none; one that somebody gave it stays.
 func (e *entry) name(was, is, placeholder string) {

@@ -202,15 +202,22 @@ var loadable = regexp.MustCompile(`^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s]+[^\s"\\<>]*
 
 // url refuses what the catalog does not take as a URL.
 func (m *merge) url(n *node, key, url string) string {
-	if url == "" {
-		return ""
-	}
-	if !loadable.MatchString(url) || len(url) > 4096 {
-		m.refuse(n.get(key), key+" is "+n.get(key).written(), "an http or https URL without spaces, quotes or a user name")
-	} else if what, allowed := schemas.URLProblem(url); what != "" {
-		m.refuse(n.get(key), fmt.Sprintf("%s: %s %s", key, n.get(key).written(), what), allowed)
+	if what, allowed := urlProblem(n, key, url); url != "" && what != "" {
+		m.refuse(n.get(key), what, allowed)
 	}
 	return url
+}
+
+// urlProblem says what is wrong with a URL that something loads or leads to, and
+// what is allowed; "" where nothing is.
+func urlProblem(n *node, key, url string) (what, allowed string) {
+	if !loadable.MatchString(url) || len(url) > 4096 {
+		return key + " is " + n.get(key).written(), "an http or https URL without spaces, quotes or a user name"
+	}
+	if what, allowed = schemas.URLProblem(url); what != "" {
+		what = fmt.Sprintf("%s: %s %s", key, n.get(key).written(), what)
+	}
+	return what, allowed
 }
 
 // zone reads the name of a time zone.

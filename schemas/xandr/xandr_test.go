@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -319,6 +321,66 @@ func TestCurrencies(t *testing.T) {
 	_, _, _, err = run(t, minimal, pixels, []string{"[" + item(2, 7, "EUR", earns) + ",\n" + item(5, 7, "USD", earns) + "]"})
 	if err == nil || !strings.Contains(err.Error(), `:2:56: currency is "USD", advertiser 7's is EUR; allowed: EUR: rates`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Pixels first and line items later give what both at once give; a currency that
+// somebody wrote, or that money is in, stays.
+func TestCurrencyOfALaterImport(t *testing.T) {
+	pixels := []string{`[{"id": 1, "advertiser_id": 7, "name": "A", "trigger_type": "click"}]`}
+	items := []string{`[{"id": 2, "advertiser_id": 7, "name": "L", "currency": "EUR", "pixels": [{"id": 1, "post_view_revenue": 1}]}]`}
+	both, _, _, err := run(t, minimal, pixels, items)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _, err := run(t, minimal, pixels, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	then, _, _, err := run(t, string(first.Content), nil, items)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := both.Catalog.Advertiser(7), then.Catalog.Advertiser(7); a.Currency != "EUR" || b.Currency != "EUR" {
+		t.Errorf("at once %s, later %s; want EUR", a.Currency, b.Currency)
+	}
+	for about, catalog := range map[string]string{
+		"written": minimal + "advertisers:\n  - {id: 7, name: A, currency: USD}\npixels:\n  - {id: 1, advertiser_id: 7, name: A}\n",
+		"earned": minimal + "advertisers:\n  - {id: 7, name: A}\npixels:\n  - {id: 1, advertiser_id: 7, name: A}\nline_items:\n" +
+			"  - {id: 5, advertiser_id: 7, name: M, pixels: [{pixel_id: 1, rates: [{from: 2026-01-01T00:00:00Z, post_view_revenue: \"1\"}]}]}\n",
+	} {
+		if _, _, _, err := run(t, catalog, nil, items); err == nil || !strings.Contains(err.Error(), `currency is "EUR", advertiser 7's is USD`) {
+			t.Errorf("%s: %v", about, err)
+		}
+	}
+}
+
+// One landing page that is none keeps nothing else from being imported.
+func TestBadLandingPage(t *testing.T) {
+	r, report, _, err := run(t, minimal, nil, []string{`[{"id": 2, "advertiser_id": 7, "name": "L",
+  "clicktrackers": [{"id": 5, "click_url": "javascript:alert(1)"}, {"id": 6, "click_url": "https://shop.example/"}]}]`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := r.Catalog.Tracker(5), r.Catalog.Tracker(6); a == nil || a.LandingURL != "" || b == nil || b.LandingURL != "https://shop.example/" {
+		t.Errorf("trackers %+v, %+v", a, b)
+	}
+	said := slices.ContainsFunc(slices.Collect(maps.Keys(report.rows)), func(x Row) bool {
+		return x.Kind == NotTaken && x.Key == "landing_url" && strings.Contains(x.Note, ":2:44: click_url is \"javascript:alert(1)\"")
+	})
+	if !said {
+		t.Errorf("the report has %v", report.rows)
+	}
+}
+
+// A line item that stands twice must have the same trackers too.
+func TestLineItemTwice(t *testing.T) {
+	item := `{"id": 2, "advertiser_id": 7, "name": "L", "imptrackers": [{"id": %d}]}`
+	if _, _, _, err := run(t, minimal, nil, []string{"[" + fmt.Sprintf(item, 5) + "," + fmt.Sprintf(item, 5) + "]"}); err != nil {
+		t.Errorf("the same twice: %v", err)
+	}
+	if _, _, _, err := run(t, minimal, nil, []string{"[" + fmt.Sprintf(item, 5) + "," + fmt.Sprintf(item, 6) + "]"}); err == nil || !strings.Contains(err.Error(), "line item 2 is another than at") {
+		t.Errorf("another one: %v", err)
 	}
 }
 

@@ -93,7 +93,7 @@ func (f *follower) pause(ctx context.Context, err error) {
 		what = "no space left for the lake: ingest waits and goes on when there is some; nothing is lost"
 	}
 	f.opts.Log.Error(what, "lake", f.opts.Lake.Root(), "error", err, "retry_in", wait)
-	f.setWaiting(fmt.Sprintf("%s (%v)", what, err))
+	f.setWaiting(fmt.Sprintf("%s (%v)", what, err), isNoSpace(err))
 	for until := time.Now().Add(wait); time.Now().Before(until); {
 		f.committing.beat()
 		select {
@@ -106,10 +106,22 @@ func (f *follower) pause(ctx context.Context, err error) {
 	}
 }
 
-func (f *follower) setWaiting(why string) {
+// setWaiting notes why nothing can be committed, or with an empty text that it
+// can.
+func (f *follower) setWaiting(why string, noSpace bool) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.waiting = why
+	since, again := f.waitingSince, why == "" && f.waiting != ""
+	switch {
+	case why == "":
+		f.waitingSince = time.Time{}
+	case f.waiting == "":
+		f.waitingSince = f.opts.Now().UTC()
+	}
+	f.waiting, f.noSpace = why, noSpace
+	f.mu.Unlock()
+	if again {
+		f.opts.Log.Info("lines are committed again", "lake", f.opts.Lake.Root(), "waited_since", since)
+	}
 }
 
 // last commits what waits when all have stopped, which is little unless the
@@ -155,7 +167,7 @@ func (f *follower) publish() error {
 func (f *follower) worked(err error) error {
 	if err == nil {
 		f.failures = 0
-		f.setWaiting("")
+		f.setWaiting("", false)
 	}
 	return err
 }

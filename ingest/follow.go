@@ -85,6 +85,9 @@ type follower struct {
 	cut      map[string]bool // known files that were seen to be cut
 	findings findings        // on gaps, for the next commit
 	waiting  string          // why nothing can be committed now; empty when it can
+	// Since when, and whether it is for want of space.
+	waitingSince time.Time
+	noSpace      bool
 }
 
 // slot is one path of a source.

@@ -37,6 +37,7 @@ type generation struct {
 	epoch   atomic.Int64 // raised when lines that were handed on have been dropped
 	settled atomic.Int64 // the offset up to which nothing is left to commit
 	drained bool         // nothing more is to be read before stopping; the follower's lock's
+	waits   waits        // the follower's lock's
 
 	// What the file was found to be, for those who look for gaps; the
 	// follower's lock's.
@@ -170,6 +171,7 @@ func (g *generation) identified(state *lake.State, who identity, sample []byte, 
 	switch who.standing {
 	case earlierState:
 		g.foundOut("")
+		g.settled.Store(size)
 		g.say("the file is an earlier state of a log that was read further: nothing of it is read")
 		return false, nil
 	case knownFile:
@@ -178,6 +180,7 @@ func (g *generation) identified(state *lake.State, who identity, sample []byte, 
 		more := g.how != plain || size > r.position
 		if !f.take(r.id, g, more) {
 			g.waiting = more
+			g.settled.Store(r.position)
 			return false, nil
 		}
 	case newFile:

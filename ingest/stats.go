@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"bytes"
 	"cmp"
+	"io"
 	"maps"
 	"slices"
 	"sync/atomic"
@@ -25,7 +27,11 @@ type SourceStats struct {
 	Position int64  // bytes of the log that are committed
 	Size     int64  // its bytes
 	// Lag is how many bytes of all open files of the source are not committed.
-	Lag        int64
+	Lag int64
+	// Behind is since when a whole line of the source waits to be committed, as
+	// snapshots found it: too late by the time between two commits, at most, and
+	// by that between two snapshots. Zero: none waits.
+	Behind     time.Time
 	LastLine   time.Time // when a line was last read; zero: none since the start
 	LastCommit time.Time // zero: none since the start
 	// Since the start, of all paths of the source: files that were cut short
@@ -35,8 +41,44 @@ type SourceStats struct {
 	// Damaged are the compressed files of the source that end early, as they
 	// were last seen: what is complete of them is read.
 	Damaged []string
-	// Waiting is why nothing can be committed now, of any source; empty when it can.
-	Waiting string
+	// Waiting is why nothing can be committed now, of any source, and since when;
+	// empty when it can. NoSpace says that it is for want of space.
+	Waiting      string
+	WaitingSince time.Time
+	NoSpace      bool
+}
+
+// waits is since when a file has had whole lines that are not committed: those
+// up to an offset, which a snapshot found.
+type waits struct {
+	upTo  int64
+	since time.Time
+}
+
+// waitBytes is how far a snapshot looks for the end of a line that waits.
+const waitBytes = 64 << 10
+
+// look notes how the file stands now. The beginning of a line, which waits for
+// its rest and not for a commit, is none that waits.
+func (w *waits) look(f io.ReaderAt, settled, size int64, now time.Time) {
+	if settled < w.upTo && w.upTo <= size {
+		return // the lines that were found still wait
+	}
+	*w = waits{}
+	if settled >= size {
+		return
+	}
+	content, err := readAt(f, settled, min(size-settled, waitBytes))
+	if err != nil {
+		return // who reads the file says so
+	}
+	end := bytes.LastIndexByte(content, '\n') + 1
+	if end == 0 && len(content) == waitBytes {
+		end = len(content) // a line that is longer
+	}
+	if end > 0 {
+		*w = waits{settled + int64(end), now}
+	}
 }
 
 // sourceStats is what is counted of a source.
@@ -76,13 +118,18 @@ func (s *Stats) Snapshot() []SourceStats {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	files, lag := map[string]int{}, map[string]int64{}
+	now := time.Now().UTC()
+	files, lag, behind := map[string]int{}, map[string]int64{}, map[string]time.Time{}
 	sizes := map[*generation]int64{}
 	for _, g := range f.open {
 		files[g.src.Name]++
 		if fi, err := g.file.Stat(); err == nil && g.how == plain {
 			sizes[g] = fi.Size()
 			lag[g.src.Name] += max(0, fi.Size()-g.settled.Load())
+			g.waits.look(g.file, g.settled.Load(), fi.Size(), now)
+			if since, first := g.waits.since, behind[g.src.Name]; first.IsZero() || !since.IsZero() && since.Before(first) {
+				behind[g.src.Name] = since
+			}
 		}
 	}
 	var out []SourceStats
@@ -91,9 +138,10 @@ func (s *Stats) Snapshot() []SourceStats {
 		src := f.sources[name]
 		st := SourceStats{
 			Source: name, Path: slot.path, Missing: slot.missing, Trouble: slot.trouble,
-			Files: files[name], Lag: lag[name], LastCommit: src.lastCommit,
+			Files: files[name], Lag: lag[name], Behind: behind[name], LastCommit: src.lastCommit,
 			Truncations: src.truncations.Load(), Lines: src.lines,
-			Damaged: slices.Sorted(maps.Keys(src.damaged)), Waiting: f.waiting,
+			Damaged: slices.Sorted(maps.Keys(src.damaged)),
+			Waiting: f.waiting, WaitingSince: f.waitingSince, NoSpace: f.noSpace,
 		}
 		if at := src.lastLine.Load(); at != 0 {
 			st.LastLine = time.Unix(0, at).UTC()

@@ -15,7 +15,7 @@ func TestNothingToCommitIsNoSuccess(t *testing.T) {
 	f := newFollower(opts, defaultTiming)
 	_, cancel := f.working(t.Context())
 	defer cancel()
-	f.setWaiting("no space")
+	f.setWaiting("no space", true)
 	stopped, ended := make(chan struct{}), make(chan error)
 	go func() { ended <- f.commitLoop(context.Background(), stopped) }()
 	f.flush <- struct{}{}

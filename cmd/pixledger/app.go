@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"pixledger/cmd/pixledger/logging"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
@@ -32,6 +32,8 @@ type app struct {
 	jobPipe    int // the descriptor by which a daemon runs this command; 0: nobody does
 
 	given []byte // the configuration's content, where it is not its file's
+
+	log *logging.Handler // of a command that runs for long; nil: plain lines
 
 	start  time.Time     // the real time at which the program started
 	offset time.Duration // what --now adds to the real clock
@@ -323,9 +325,4 @@ func isTerminal(w any) bool {
 	}
 	fi, err := f.Stat()
 	return err == nil && fi.Mode()&os.ModeCharDevice != 0
-}
-
-// logger writes structured lines to stderr, never a line of a log or a user's data.
-func (a *app) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(a.stderr, nil))
 }

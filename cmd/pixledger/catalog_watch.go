@@ -25,9 +25,10 @@ type catalogInForce struct {
 	changed chan struct{}
 
 	mu      sync.Mutex
-	current string // digest of the one in force; kept in the lake under it
-	refused string // why the file as it stands is not in force; "" when it is
-	noted   []byte // the note as it was last written
+	current string    // digest of the one in force; kept in the lake under it
+	since   time.Time // when it came in force
+	refused string    // why the file as it stands is not in force; "" when it is
+	noted   []byte    // the note as it was last written
 }
 
 // daemonNote is what a daemon tells of itself to `status`.
@@ -35,6 +36,7 @@ type daemonNote struct {
 	Process       int       `json:"process"`
 	Started       time.Time `json:"started"`
 	CatalogDigest string    `json:"catalog_digest"`
+	CatalogSince  time.Time `json:"catalog_since"` // when it came in force, also before the daemon's start
 	CatalogError  string    `json:"catalog_error,omitempty"`
 	// The configuration: its file, when what is in force was read and its SHA-256,
 	// and why the file as last read is not in force.
@@ -70,15 +72,24 @@ func readDaemonNote(l *lake.Lake) (daemonNote, bool) {
 func newCatalogInForce(d *daemon, cat *schemas.Catalog, refused error) (*catalogInForce, error) {
 	if refused != nil {
 		d.log.Error("catalog refused; the one before stays in force", "error", refused)
-		c := &catalogInForce{d: d, changed: make(chan struct{}, 1), current: cat.Digest, refused: refused.Error()}
+		c := &catalogInForce{d: d, changed: make(chan struct{}, 1), current: cat.Digest, since: catalogSince(d, cat.Digest), refused: refused.Error()}
 		return c, c.note()
 	}
 	digest, err := d.lake.KeepCatalog(cat.Content())
 	if err != nil {
 		return nil, err
 	}
-	c := &catalogInForce{d: d, changed: make(chan struct{}, 1), current: digest}
+	c := &catalogInForce{d: d, changed: make(chan struct{}, 1), current: digest, since: catalogSince(d, digest)}
 	return c, c.note()
+}
+
+// catalogSince is when the catalog that a daemon begins with came in force: under
+// the daemon before it, where that had it too, else now.
+func catalogSince(d *daemon, digest string) time.Time {
+	if n, ok := readDaemonNote(d.lake); ok && n.CatalogDigest == digest && !n.CatalogSince.IsZero() {
+		return n.CatalogSince
+	}
+	return d.app.now()
 }
 
 func (c *catalogInForce) digest() string {
@@ -94,6 +105,13 @@ func (c *catalogInForce) refusal() string {
 	return c.refused
 }
 
+// inForceSince is when the catalog in force came in force.
+func (c *catalogInForce) inForceSince() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.since
+}
+
 // note writes the daemon's note on itself, if anything in it has changed.
 func (c *catalogInForce) note() error {
 	conf := c.d.inForce.Load()
@@ -101,7 +119,7 @@ func (c *catalogInForce) note() error {
 	defer c.mu.Unlock()
 	n := daemonNote{
 		Process: os.Getpid(), Started: c.d.app.start.Add(c.d.app.offset).UTC(),
-		CatalogDigest: c.current, CatalogError: c.refused, Console: conf.cfg.Console.Listen,
+		CatalogDigest: c.current, CatalogSince: c.since, CatalogError: c.refused, Console: conf.cfg.Console.Listen,
 		ConfigFile: conf.cfg.File, ConfigRead: conf.read, ConfigDigest: digestOf(conf.content), ConfigError: conf.refused,
 	}
 	for _, s := range c.d.stats.Snapshot() {
@@ -164,8 +182,8 @@ func (c *catalogInForce) reload() {
 func (c *catalogInForce) set(digest, refused string) {
 	c.mu.Lock()
 	changed := refused != c.refused || digest != "" && digest != c.current
-	if digest != "" {
-		c.current = digest
+	if digest != "" && digest != c.current {
+		c.current, c.since = digest, c.d.app.now()
 	}
 	c.refused = refused
 	c.mu.Unlock()

@@ -205,12 +205,6 @@ type edgeAccount struct {
 	Last  time.Time // of its last commit
 }
 
-func (e *edgeAccount) outcomes() map[string]int64 {
-	return map[string]int64{
-		"event": lake.Sum(e.Events), "reject": lake.Sum(e.Rejects), "not_counted": lake.Sum(e.NotCounted), "ignored": e.Ignored,
-	}
-}
-
 // accountByEdge adds up the files' accounts by source name.
 func accountByEdge(state *lake.State) map[string]*edgeAccount {
 	out := map[string]*edgeAccount{}

@@ -22,7 +22,8 @@ import (
 )
 
 func (a *app) runCommand() *cobra.Command {
-	return &cobra.Command{
+	var logs logFlags
+	c := &cobra.Command{
 		Use:   "run",
 		Short: "The daemon: follow the sources, commit, run the scheduled jobs, until SIGTERM",
 		Long: `Follows the configured sources through rotation, commits what it reads every
@@ -34,11 +35,22 @@ within seconds; a second one ends it at once. On SIGHUP it reads the
 configuration again, without losing a line; one with mistakes is refused, and
 the one before stays in force. The catalog is read again when it changes; with
 edge.conf the edge's configuration is then written anew, and edge.reload run.
-Under systemd it says how it is and answers the watchdog: see docs/running.md.`,
-		Example: "  pixledger run -c /etc/pixledger/pixledger.yaml",
+Under systemd it says how it is and answers the watchdog: see docs/running.md.
+
+Its log, on stderr, holds no line of an access log and nothing of a user; what is
+said again within a minute is counted, and said once more with the number.`,
+		Example: "  pixledger run -c /etc/pixledger/pixledger.yaml\n  pixledger run --log-format json --log-level warn",
 		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return a.runDaemon(c.Context()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := a.openLog(logs); err != nil {
+				return err
+			}
+			defer a.log.Close()
+			return a.runDaemon(c.Context())
+		},
 	}
+	logs.add(c.Flags())
+	return c
 }
 
 // drainTime bounds how long what is under way may take to end after SIGTERM:
@@ -126,14 +138,14 @@ func (d *daemon) run(ctx context.Context, listener net.Listener, hangups <-chan 
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: consoleLog(d.log)}
 	d.log.Info("started", "lake", d.lake.Root(), "sources", len(follow.Sources), "console", listener.Addr().String())
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.follow(ctx, follow) })
 	group.Go(func() error {
 		r := &schedule.Runner{
-			Lake: d.lake, Now: d.app.now, Log: d.log, Jobs: jobs, Ended: d.metrics.jobEnded,
+			Lake: d.lake, Now: d.app.now, Log: d.log, Jobs: jobs, Began: d.metrics.jobBegan, Ended: d.metrics.jobEnded,
 			Change: d.change, Beat: d.beat, Tick: d.service.tick(),
 		}
 		return r.Run(ctx)

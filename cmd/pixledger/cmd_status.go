@@ -15,7 +15,6 @@ import (
 
 	"pixledger/ingest"
 	"pixledger/report"
-	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
 
@@ -255,17 +254,7 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 	if err := r.jobs(a, cfg, l); err != nil {
 		return nil, err
 	}
-	for _, d := range schemas.Datasets {
-		size := datasetSize{Name: d.Name}
-		for p, f := range state.Files {
-			if len(p) > len(d.Name) && p[:len(d.Name)+1] == d.Name+"/" {
-				size.Files++
-				size.Rows += f.Rows
-				size.Bytes += f.Bytes
-			}
-		}
-		r.Datasets = append(r.Datasets, size)
-	}
+	r.Datasets = datasetSizes(state)
 	return r, nil
 }
 

@@ -116,6 +116,24 @@ func (w *daemonWorld) signal(s os.Signal) {
 	}
 }
 
+// reloaded waits until the configuration's file is in force as it stands.
+func (w *daemonWorld) reloaded() {
+	w.t.Helper()
+	content, err := readConfig(w.path("pixledger.yaml"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	want := digestOf(content)
+	l, err := lake.Open(w.path("lake"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	waitFor(w.t, "the configuration to be in force", func() bool {
+		n, ok := readDaemonNote(l)
+		return ok && n.ConfigDigest == want && n.ConfigError == ""
+	}, w.said)
+}
+
 // lockFile takes a lock of the lake until the function that it gives is called.
 func (w *daemonWorld) lockFile(name string) (unlock func()) {
 	w.t.Helper()
@@ -325,7 +343,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 		}
 		w.configure(more...)
 		w.signal(syscall.SIGHUP)
-		w.says("configuration in force", i+1)
+		w.reloaded()
 		further := last.Load() + 150
 		waitFor(t, "more lines", func() bool { return last.Load() >= further }, w.said)
 	}

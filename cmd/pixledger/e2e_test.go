@@ -383,9 +383,9 @@ func (b *lockedBuffer) String() string {
 func (d *daemonProcess) said() string { return d.out.String() }
 
 // start starts the daemon and waits until `status` knows of it.
-func (d *daemonProcess) start() {
+func (d *daemonProcess) start(flags ...string) {
 	d.t.Helper()
-	d.cmd = d.command("run")
+	d.cmd = d.command(append([]string{"run"}, flags...)...)
 	d.cmd.Stdout, d.cmd.Stderr = &d.out, &d.out
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)

@@ -315,6 +315,12 @@ func (s *edgeStatus) print(w io.Writer) {
 // edge looks at the edge's configuration: whether the catalog prints one, and
 // whether edge.conf, where there is one, is that.
 func (d *doctor) edge(s *setup) {
+	host, _, _ := strings.Cut(s.cfg.Edge.Host, ":")
+	domain := strings.TrimPrefix(s.cfg.Edge.CookieDomain, ".")
+	if host != "" && domain != "" && !strings.HasSuffix("."+strings.ToLower(host), "."+strings.ToLower(domain)) {
+		d.add("edge", levelWarning, "set it to a domain that edge.host is in, or leave it out; it is right only where the edge is asked under another name",
+			"edge.cookie_domain %s is no domain of edge.host %s: browsers refuse the cookie", domain, host)
+	}
 	if s.cfg.Edge.Conf == "" {
 		if _, err := edgeText(s.cfg, s.catalog); err != nil {
 			d.add("edge", levelWarning, "mend what it names, before `pixledger edge nginx` is needed", "nginx's configuration can't be printed: %v", err)

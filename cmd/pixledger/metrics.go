@@ -1,172 +1,322 @@
 package main
 
 import (
-	"crypto/subtle"
-	"fmt"
-	"net/http"
+	"cmp"
+	"runtime/debug"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sys/unix"
 
 	"pixledger/cmd/pixledger/schedule"
 	"pixledger/ingest"
-	"pixledger/schemas/lake"
 )
 
-// metrics are what the daemon tells Prometheus. Names follow its conventions:
-// base units, _total for counters.
+// metrics are what the daemon tells Prometheus. docs/monitoring.md says what
+// each of them means, and docs/decisions/0023 why they are as they are.
 type metrics struct {
+	d        *daemon
 	registry *prometheus.Registry
 	runs     *prometheus.CounterVec
-	lastRun  *prometheus.GaugeVec
-	duration *prometheus.GaugeVec
+
+	mu      sync.Mutex
+	running map[string]time.Time // when the runs under way began, by job
+
+	// Who looks at the lake may have to wait for its disk; the jobs do not wait for
+	// him.
+	looking sync.Mutex
+	dear    []prometheus.Metric // of the lake, as last collected
+	until   time.Time           // how long that is told again, by the machine's clock
+	stale   atomic.Bool         // or not: a job has ended since
 }
+
+// What takes looking through the whole state of the lake is told again as it was
+// for some seconds, and for fifty times as long as it took: so it takes a
+// fiftieth of a processor at most, whatever the lake holds and however often
+// somebody asks.
+const (
+	dearFor   = 5 * time.Second
+	dearTimes = 50
+)
+
+// family is one metric with all its series.
+type family struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+}
+
+// families are all that the collector tells, for Describe.
+var families []*family
+
+func counter(name, help string, labels ...string) *family {
+	return declare(prometheus.CounterValue, name, help, labels)
+}
+
+func gauge(name, help string, labels ...string) *family {
+	return declare(prometheus.GaugeValue, name, help, labels)
+}
+
+func declare(kind prometheus.ValueType, name, help string, labels []string) *family {
+	f := &family{prometheus.NewDesc(name, help, labels, nil), kind}
+	families = append(families, f)
+	return f
+}
+
+// A job's label is job_name: Prometheus itself calls what it scrapes a job.
+const jobLabel = "job_name"
+
+var (
+	buildInfo = gauge("pixledger_build_info", "1, with the program's version, its revision and the version of Go that built it.", "version", "revision", "goversion")
+
+	lagBytes    = gauge("pixledger_source_lag_bytes", "Bytes of a source's open logs that are not committed.", "source")
+	lagSeconds  = gauge("pixledger_source_lag_seconds", "How long the oldest whole line of a source has waited to be committed; 0 when none waits.", "source")
+	paths       = gauge("pixledger_source_paths", "Logs of a source by what they are: followed, missing (waited for), unreadable.", "source", "state")
+	lastLine    = gauge("pixledger_source_last_line_timestamp_seconds", "When a line of a source was last read, or before the daemon's start last committed; absent while none was.", "source")
+	truncations = counter("pixledger_source_truncations_total", "Files of a source that were cut short while they were followed, since the daemon's start.", "source")
+	damaged     = gauge("pixledger_source_damaged_files", "Compressed files of a source that are cut short or damaged; what is complete of them is read.", "source")
+
+	waiting      = gauge("pixledger_ingest_waiting", "1 while nothing can be committed, by reason: no_space (the disk is full) or failure.", "reason")
+	waitingSince = gauge("pixledger_ingest_waiting_since_timestamp_seconds", "Since when nothing can be committed; absent when it can.")
+
+	catalogValid = gauge("pixledger_catalog_valid", "1 when the catalog's file is the one in force, 0 when it was refused.")
+	catalogAt    = gauge("pixledger_catalog_in_force_timestamp_seconds", "When the catalog in force came in force.")
+
+	edgeCurrent = gauge("pixledger_edge_conf_current", "1 when edge.conf is what the catalog in force prints and edge.reload has taken it, 0 when not; absent without edge.conf.")
+
+	jobRunning = gauge("pixledger_job_running", "1 while a run of a scheduled job is under way.", jobLabel)
+	jobSince   = gauge("pixledger_job_running_since_timestamp_seconds", "When the run under way began; absent while there is none.", jobLabel)
+
+	diskFree   = gauge("pixledger_lake_disk_free_bytes", "Bytes that the lake's file system has left for the daemon.")
+	diskSize   = gauge("pixledger_lake_disk_size_bytes", "Bytes of the lake's file system.")
+	inodesFree = gauge("pixledger_lake_disk_free_inodes", "Files that can still be made on the lake's file system; 0 too where it does not count them.")
+
+	logRecords = counter("pixledger_log_messages_total", "Messages of the daemon's log, those that repeat and were only counted too.", "level")
+)
 
 func newMetrics(d *daemon) *metrics {
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
+		d: d, registry: prometheus.NewRegistry(), running: map[string]time.Time{},
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "pixledger_job_runs_total", Help: "Runs of a scheduled job, by result.",
-		}, []string{"job", "result"}),
-		lastRun: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "pixledger_job_last_success_timestamp_seconds", Help: "When a scheduled job last succeeded.",
-		}, []string{"job"}),
-		duration: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "pixledger_job_last_duration_seconds", Help: "How long a scheduled job's last run took.",
-		}, []string{"job"}),
+			Name: "pixledger_job_runs_total", Help: "Runs of a scheduled job since the daemon's start, by result: success or failure.",
+		}, []string{jobLabel, "result"}),
 	}
-	m.registry.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.runs, m.lastRun, m.duration, &lakeCollector{d: d},
-	)
-	// A restart makes no alert of what was done before it, and hides none.
 	for _, j := range scheduled(d.config()) {
 		m.runs.WithLabelValues(j.name, "success")
 		m.runs.WithLabelValues(j.name, "failure")
-		h, err := schedule.ReadHistory(d.lake, j.name)
-		if err != nil {
-			continue // the scheduler says it
-		}
-		if h.LastSuccess != nil {
-			m.lastRun.WithLabelValues(j.name).Set(float64(h.LastSuccess.Unix()))
-		}
-		if last, ok := h.Last(); ok {
-			m.duration.WithLabelValues(j.name).Set(last.Ended.Sub(last.Started).Seconds())
-		}
 	}
+	m.registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.runs, m,
+	)
 	return m
+}
+
+func (m *metrics) jobBegan(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.running[name] = m.d.app.now()
 }
 
 func (m *metrics) jobEnded(name string, n schedule.Run) {
 	result := "success"
 	if n.Error != "" {
 		result = "failure"
-	} else {
-		m.lastRun.WithLabelValues(name).Set(float64(n.Ended.Unix()))
 	}
 	m.runs.WithLabelValues(name, result).Inc()
-	m.duration.WithLabelValues(name).Set(n.Ended.Sub(n.Started).Seconds())
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.running, name)
+	m.stale.Store(true) // its history has changed, and so has most likely the lake
 }
 
-// lakeCollector reads the figures of lake and sources when they are asked for.
-type lakeCollector struct{ d *daemon }
-
-var (
-	descCommit = prometheus.NewDesc("pixledger_commits_total", "Commits of the lake.", nil, nil)
-	descLines  = prometheus.NewDesc("pixledger_lines_total", "Lines committed, by source and what became of them.", []string{"source", "outcome"}, nil)
-	descLag    = prometheus.NewDesc("pixledger_source_lag_bytes", "Bytes of a source's logs that are not committed.", []string{"source"}, nil)
-	descCut    = prometheus.NewDesc("pixledger_source_truncations_total", "Files of a source that were cut short while they were followed.", []string{"source"}, nil)
-	descGaps   = prometheus.NewDesc("pixledger_source_gaps", "Losses of lines of a source that were detected and not mended, by reason.", []string{"source", "reason"}, nil)
-	descValid  = prometheus.NewDesc("pixledger_catalog_valid", "1 when the catalog's file is the one in force, 0 when it was refused.", nil, nil)
-	descEdge   = prometheus.NewDesc("pixledger_edge_conf_current", "1 when edge.conf is what the catalog in force prints and edge.reload has taken it, 0 when not. Absent without edge.conf.", nil, nil)
-)
-
-func (c *lakeCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descCommit, descLines, descLag, descCut, descGaps, descValid, descEdge} {
-		ch <- d
+// Describe lists the families.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, f := range families {
+		ch <- f.desc
 	}
 }
 
-func (c *lakeCollector) Collect(ch chan<- prometheus.Metric) {
-	valid := 1.0
-	if c.d.catalog.refusal() != "" {
-		valid = 0
-	}
-	ch <- prometheus.MustNewConstMetric(descValid, prometheus.GaugeValue, valid)
-	if c.d.config().Edge.Conf != "" {
-		current := 0.0
-		if c.d.edge.current() {
-			current = 1
-		}
-		ch <- prometheus.MustNewConstMetric(descEdge, prometheus.GaugeValue, current)
-	}
-	state, err := c.d.lake.State()
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(descCommit, err)
-		return
-	}
-	ch <- prometheus.MustNewConstMetric(descCommit, prometheus.CounterValue, float64(state.Seq))
-	for edge, n := range accountByEdge(state) {
-		for outcome, v := range n.outcomes() {
-			ch <- prometheus.MustNewConstMetric(descLines, prometheus.CounterValue, float64(v), edge, outcome)
-		}
-	}
-	gaps := map[string]map[lake.GapReason]int{}
-	for _, g := range ingest.Gaps(state, ingestSources(c.d.config()), c.d.app.now()) {
-		if gaps[g.Source] == nil {
-			gaps[g.Source] = map[lake.GapReason]int{}
-		}
-		gaps[g.Source][g.Reason]++
-	}
-	for _, s := range c.d.config().Sources { // zeros too, so that an alert has something to rise from
-		for _, reason := range lake.GapReasons {
-			ch <- prometheus.MustNewConstMetric(descGaps, prometheus.GaugeValue, float64(gaps[s.Name][reason]), s.Name, string(reason))
-		}
-	}
-	seen := map[string]bool{} // lag and truncations are the source's, and stand beside each of its paths
-	for _, s := range c.d.stats.Snapshot() {
-		if seen[s.Source] {
-			continue
-		}
-		seen[s.Source] = true
-		ch <- prometheus.MustNewConstMetric(descLag, prometheus.GaugeValue, float64(s.Lag), s.Source)
-		ch <- prometheus.MustNewConstMetric(descCut, prometheus.CounterValue, float64(s.Truncations), s.Source)
+// told collects the values of families.
+type told struct{ list []prometheus.Metric }
+
+func (t *told) add(f *family, value float64, labels ...string) {
+	t.list = append(t.list, prometheus.MustNewConstMetric(f.desc, f.kind, value, labels...))
+}
+
+// addTime adds a time; none where there is none, so that no alert takes it for
+// 1970.
+func (t *told) addTime(f *family, at time.Time, labels ...string) {
+	if !at.IsZero() {
+		t.add(f, float64(at.UnixMilli())/1000, labels...)
 	}
 }
 
-// handler serves what the daemon tells of itself.
-func (d *daemon) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if _, err := d.lake.State(); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		for _, s := range d.stats.Snapshot() {
-			if s.Waiting != "" {
-				http.Error(w, s.Waiting, http.StatusServiceUnavailable)
-				return
+func boolean(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Collect tells all values as they are now; those of the lake as they were some
+// seconds ago.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	t := &told{list: m.lakeMetrics()}
+	version, revision, built := buildVersion()
+	t.add(buildInfo, 1, version, revision, built)
+	t.add(catalogValid, boolean(m.d.catalog.refusal() == ""))
+	t.addTime(catalogAt, m.d.catalog.inForceSince())
+	if m.d.config().Edge.Conf != "" {
+		t.add(edgeCurrent, boolean(m.d.edge.current()))
+	}
+	m.sources(t)
+	m.jobs(t)
+	var st unix.Statfs_t
+	if err := unix.Statfs(m.d.config().Lake, &st); err == nil {
+		t.add(diskFree, float64(st.Bavail)*float64(st.Bsize))
+		t.add(diskSize, float64(st.Blocks)*float64(st.Bsize))
+		t.add(inodesFree, float64(st.Ffree))
+	}
+	for level, n := range m.d.app.log.Counts() {
+		t.add(logRecords, float64(n), level)
+	}
+	for _, x := range t.list {
+		ch <- x
+	}
+}
+
+// sources tells what the follower sees. Each source of the configuration has its
+// series from the start, so that an alert has something to rise from.
+func (m *metrics) sources(t *told) {
+	byName := map[string][]ingest.SourceStats{}
+	var any ingest.SourceStats // what is said of all is said in each
+	for _, s := range m.d.stats.Snapshot() {
+		byName[s.Source] = append(byName[s.Source], s)
+		any = s
+	}
+	t.add(waiting, boolean(any.Waiting != "" && any.NoSpace), "no_space")
+	t.add(waiting, boolean(any.Waiting != "" && !any.NoSpace), "failure")
+	t.addTime(waitingSince, any.WaitingSince)
+	last := m.lastCommits()
+	for _, src := range m.d.config().Sources {
+		var s ingest.SourceStats // lag and the like are the source's, and stand beside each of its paths
+		states := map[string]int{"followed": 0, "missing": 0, "unreadable": 0}
+		for _, p := range byName[src.Name] {
+			s = p
+			switch {
+			case p.Trouble != "":
+				states["unreadable"]++
+			case p.Missing:
+				states["missing"]++
+			default:
+				states["followed"]++
 			}
 		}
-		fmt.Fprintln(w, "ready")
-	})
-	mux.Handle("GET /metrics", d.authorized(promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{})))
-	return mux
+		t.add(lagBytes, float64(s.Lag), src.Name)
+		t.add(lagSeconds, since(s.Behind), src.Name)
+		for state, n := range states {
+			t.add(paths, float64(n), src.Name, state)
+		}
+		at := last[src.Name]
+		if !s.LastLine.IsZero() {
+			at = s.LastLine.Add(m.d.app.offset)
+		}
+		t.addTime(lastLine, at, src.Name)
+		t.add(truncations, float64(s.Truncations), src.Name)
+		t.add(damaged, float64(len(s.Damaged)), src.Name)
+	}
 }
 
-// authorized asks for the console's token where one is configured.
-func (d *daemon) authorized(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token := d.config().Console.Token
-		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if token != "" && subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "a token is needed", http.StatusUnauthorized)
-			return
+// lastCommits are the times of the sources' last commits. There is none where
+// the lake can't be read, which its own metric says.
+func (m *metrics) lastCommits() map[string]time.Time {
+	out := map[string]time.Time{}
+	state, err := m.d.lake.State()
+	if err != nil {
+		return out
+	}
+	for _, src := range state.Sources {
+		if src.Last.After(out[src.Edge]) {
+			out[src.Edge] = src.Last
 		}
-		next.ServeHTTP(w, r)
-	})
+	}
+	return out
+}
+
+// since is how long ago a time was, in seconds; 0 for none.
+func since(at time.Time) float64 {
+	if at.IsZero() {
+		return 0
+	}
+	return max(0, time.Since(at).Seconds())
+}
+
+func (m *metrics) jobs(t *told) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, j := range scheduled(m.d.config()) {
+		began, running := m.running[j.name]
+		t.add(jobRunning, boolean(running), j.name)
+		t.addTime(jobSince, began, j.name)
+	}
+}
+
+// lakeMetrics are what takes looking through the lake's state and folders.
+func (m *metrics) lakeMetrics() []prometheus.Metric {
+	m.looking.Lock()
+	defer m.looking.Unlock()
+	if began := time.Now(); m.stale.Swap(false) || !began.Before(m.until) {
+		t := &told{}
+		m.lake(t)
+		m.dear, m.until = t.list, time.Now().Add(max(dearFor, dearTimes*time.Since(began)))
+	}
+	return m.dear[:len(m.dear):len(m.dear)]
+}
+
+// lake tells of the lake; where it can't be read, that alone.
+func (m *metrics) lake(t *told) {
+	state, err := m.d.lake.State()
+	t.add(lakeReadable, boolean(err == nil))
+	if err != nil {
+		return
+	}
+	m.figures(t, state)
+}
+
+// buildVersion is what the program knows of how it was built.
+func buildVersion() (version, revision, goVersion string) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown", "unknown", "unknown"
+	}
+	modified := false
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			revision = s.Value
+		case "vcs.modified":
+			modified = s.Value == "true"
+		}
+	}
+	if modified {
+		revision += "+"
+	}
+	return cmp.Or(strings.Trim(info.Main.Version, "()"), "unknown"), cmp.Or(revision, "unknown"), info.GoVersion
+}
+
+// others is the source of lines and gaps whose source the configuration does not
+// name: files given by hand count for their own names, of which there may be any
+// number.
+const others = "(other)"
+
+func (m *metrics) sourceLabel(name string) string {
+	for _, s := range m.d.config().Sources {
+		if s.Name == name {
+			return name
+		}
+	}
+	return others
 }

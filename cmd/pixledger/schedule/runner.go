@@ -40,7 +40,9 @@ type Runner struct {
 	Log  *slog.Logger
 	// Jobs are in the order in which those that are due at one time begin.
 	Jobs []Job
-	// Ended is told of every run's end. Nil: nobody.
+	// Began is told of every run's begin, Ended of its end, but not of one that the
+	// end of Run cuts. Nil: nobody.
+	Began func(job string)
 	Ended func(job string, r Run)
 	// Tick bounds a wait, so that a clock that was set, or a machine that slept, is
 	// noticed within it. 0: a minute.
@@ -94,6 +96,9 @@ func (r *Runner) Run(ctx context.Context) error {
 		for _, d := range r.startable(states) {
 			d.of.running = true
 			under++
+			if r.Began != nil {
+				r.Began(d.of.Name)
+			}
 			job := d.of.Job // as it is now, whatever becomes of the schedule meanwhile
 			go func() { ends <- r.once(ctx, d, job) }()
 		}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// handler serves what the daemon tells of itself. Whether it is healthy and
+// ready anyone may ask, as those who ask can often give no token; so that says
+// nothing but fixed words. The figures take the token.
+func (d *daemon) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", d.ready)
+	mux.Handle("GET /metrics", d.authorized(promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{
+		ErrorLog: consoleLog(d.log), ErrorHandling: promhttp.ContinueOnError,
+		// A disk that hangs is no reason to gather those who ask.
+		MaxRequestsInFlight: 8, Timeout: 20 * time.Second,
+	})))
+	return mux
+}
+
+// ready tells whether lines that come now will be in the lake soon. /healthz, in
+// contrast, looks at nothing: it fails when the process does not answer, which is
+// what a restart mends. A catalog that was refused, a job that failed or a log
+// that can't be read do not make the daemon unready: it goes on with all else,
+// and taking it out of service would help nobody; alerts tell of them.
+func (d *daemon) ready(w http.ResponseWriter, _ *http.Request) {
+	stats := d.stats.Snapshot()
+	switch {
+	case len(stats) == 0:
+		answer(w, http.StatusServiceUnavailable, "starting")
+		return
+	case stats[0].Waiting != "" && stats[0].NoSpace:
+		answer(w, http.StatusServiceUnavailable, "waiting: no space left for the lake")
+		return
+	case stats[0].Waiting != "":
+		answer(w, http.StatusServiceUnavailable, "waiting: nothing can be committed")
+		return
+	}
+	if _, err := d.lake.State(); err != nil {
+		d.log.Error("the lake can't be read", "error", err)
+		answer(w, http.StatusServiceUnavailable, "the lake can not be read")
+		return
+	}
+	answer(w, http.StatusOK, "ready")
+}
+
+func answer(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	fmt.Fprintln(w, text)
+}
+
+// authorized asks for the console's token where one is configured.
+func (d *daemon) authorized(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token := d.config().Console.Token // of the configuration in force
+		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if token != "" && subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "a token is needed", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

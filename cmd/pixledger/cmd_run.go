@@ -129,7 +129,6 @@ func (a *app) runDaemon(ctx context.Context) error {
 	}
 	d.edge = newEdgeKeeper(d)
 	d.metrics = newMetrics(d)
-	d.metrics.registry.MustRegister(d.configMetrics()...)
 	return d.run(ctx, listener, hangups)
 }
 

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"pixledger/cmd/pixledger/schedule"
 	"pixledger/ingest"
 	"pixledger/schemas/lake"
@@ -138,23 +136,6 @@ func (d *daemon) readAgain(before *Config) (*configInForce, error) {
 		}
 	}
 	return &configInForce{cfg: cfg, content: content, read: d.app.now()}, err
-}
-
-// configMetrics tell Prometheus whether a configuration was refused.
-func (d *daemon) configMetrics() []prometheus.Collector {
-	return []prometheus.Collector{
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "pixledger_config_valid", Help: "1 when the configuration's file as last read is in force, 0 when it was refused.",
-		}, func() float64 {
-			if d.inForce.Load().refused != "" {
-				return 0
-			}
-			return 1
-		}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "pixledger_config_read_timestamp_seconds", Help: "When the configuration in force was read.",
-		}, func() float64 { return float64(d.inForce.Load().read.UnixMilli()) / 1000 }),
-	}
 }
 
 // configuration warns where the daemon works by another configuration than its

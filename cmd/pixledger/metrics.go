@@ -85,6 +85,9 @@ var (
 	catalogValid = gauge("pixledger_catalog_valid", "1 when the catalog's file is the one in force, 0 when it was refused.")
 	catalogAt    = gauge("pixledger_catalog_in_force_timestamp_seconds", "When the catalog in force came in force.")
 
+	configValid = gauge("pixledger_config_valid", "1 when the configuration's file, as it was last read, is in force, 0 when it was refused.")
+	configRead  = gauge("pixledger_config_read_timestamp_seconds", "When the configuration in force was read.")
+
 	edgeCurrent = gauge("pixledger_edge_conf_current", "1 when edge.conf is what the catalog in force prints and edge.reload has taken it, 0 when not; absent without edge.conf.")
 
 	jobRunning = gauge("pixledger_job_running", "1 while a run of a scheduled job is under way.", jobLabel)
@@ -169,6 +172,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	t.add(buildInfo, 1, version, revision, built)
 	t.add(catalogValid, boolean(m.d.catalog.refusal() == ""))
 	t.addTime(catalogAt, m.d.catalog.inForceSince())
+	conf := m.d.inForce.Load()
+	t.add(configValid, boolean(conf.refused == ""))
+	t.addTime(configRead, conf.read)
 	if m.d.config().Edge.Conf != "" {
 		t.add(edgeCurrent, boolean(m.d.edge.current()))
 	}

@@ -112,6 +112,20 @@ func TestEveryQuarter(t *testing.T) {
 	})
 }
 
+// An interval is counted from when the job was first known, to the fraction of a
+// second.
+func TestInterval(t *testing.T) {
+	l := testLake(t)
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(700 * time.Millisecond) // of virtual time
+		runs := 0
+		passes(t, runnerFor(l, Job{Name: "export", When: spec(t, "@every 10m", time.UTC), Run: func(context.Context) error { runs++; return nil }}), 61*time.Minute)
+		if runs != 6 {
+			t.Errorf("ran %d times in an hour, want 6", runs)
+		}
+	})
+}
+
 // What was missed in hours of downtime is made up in one run, at once.
 func TestMissedIsMadeUpOnce(t *testing.T) {
 	l := testLake(t)

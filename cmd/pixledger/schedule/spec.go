@@ -78,7 +78,7 @@ func (s *Spec) everyHour() bool {
 // five years.
 func (s *Spec) Next(t time.Time) time.Time {
 	if s.every != nil {
-		return s.every.Next(t.In(s.zone))
+		return t.In(s.zone).Add(s.every.Delay)
 	}
 	t = t.In(s.zone)
 	lower := onWall(t) // exclusive, on the wall

@@ -78,9 +78,7 @@ func (s *Spec) everyHour() bool {
 // five years.
 func (s *Spec) Next(t time.Time) time.Time {
 	if s.every != nil {
-		// The parser's own Next is of whole seconds, and comes before the delay has
-		// passed since a time that is not.
-		return t.Add(s.every.Delay).In(s.zone)
+		return t.In(s.zone).Add(s.every.Delay)
 	}
 	t = t.In(s.zone)
 	lower := onWall(t) // exclusive, on the wall

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -543,19 +542,21 @@ func TestNothingIsLostUnderRotation(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			d := newFollowing(t)
 			d.start()
-			n := writeAndRotate(t, d.log, seed, 40, nil)
+			n := d.writeAndRotate(seed, 40)
 			d.wantAll(ids("w", 0, n))
 		})
 	}
 }
 
-// writeAndRotate writes lines w-0, w-1, … with rotations, and gives how many.
-// written, when not nil, is the number of lines so far.
-func writeAndRotate(t testing.TB, log string, seed, rotations int, written *atomic.Int64) int {
-	t.Helper()
-	f, err := os.OpenFile(log, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+// writeAndRotate writes lines w-0, w-1, … with rotations that keep five files,
+// and gives how many. Four follow each other at once, then it waits until all is
+// committed: a file that is overwritten before it was seen is lost to any reader.
+func (d *following) writeAndRotate(seed, rotations int) int {
+	d.t.Helper()
+	const kept = 5
+	f, err := os.OpenFile(d.log, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	n := 0
 	put := func(count int) {
@@ -563,41 +564,35 @@ func writeAndRotate(t testing.TB, log string, seed, rotations int, written *atom
 		for len(text) > 0 { // in pieces that cut lines
 			k := min(len(text), 1+(seed*7919+n*131)%3000)
 			if _, err := f.WriteString(text[:k]); err != nil {
-				t.Error(err)
+				d.t.Error(err)
 			}
 			text = text[k:]
 		}
 		n += count
-		if written != nil {
-			written.Store(int64(n))
-		}
 	}
 	for i := range rotations {
 		put(1 + (seed+i*37)%120)
-		kept := 5
-		for k := kept; k > 1; k-- {
-			_ = os.Rename(fmt.Sprintf("%s.%d", log, k-1), fmt.Sprintf("%s.%d", log, k))
+		if i%(kept-1) == 0 {
+			until(d.t, "all lines are committed", func() bool {
+				s := d.stats.Snapshot()
+				return len(s) > 0 && s[0].Lines == int64(n)
+			})
 		}
-		rename(t, log, log+".1")
+		for k := kept; k > 1; k-- {
+			_ = os.Rename(fmt.Sprintf("%s.%d", d.log, k-1), fmt.Sprintf("%s.%d", d.log, k))
+		}
+		rename(d.t, d.log, d.log+".1")
 		put(1 + (seed+i*11)%40)
 		if err := f.Close(); err != nil {
-			t.Error(err)
+			d.t.Error(err)
 		}
-		if f, err = os.OpenFile(log, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644); err != nil {
-			t.Fatal(err)
+		if f, err = os.OpenFile(d.log, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644); err != nil {
+			d.t.Fatal(err)
 		}
-		pace(i)
 	}
 	put(10)
 	if err := f.Close(); err != nil {
-		t.Error(err)
+		d.t.Error(err)
 	}
 	return n
-}
-
-// pace gives a reader the time to see a file before it is rotated out of
-// sight: five rotations later it is overwritten.
-func pace(i int) {
-	wait := time.NewTimer(time.Duration(20+i%3*20) * time.Millisecond)
-	<-wait.C
 }

@@ -314,7 +314,7 @@ func (x *straced) again(ctx context.Context, p *program, w *written, r *Result) 
 
 // place is where files of a lake may stand.
 var place = regexp.MustCompile(`^(events|rejects|attributions|ledger|voids)/([a-z]+=[^/]+/)*[^./][^/]*\.parquet$` +
-	`|^_state/(lake\.json|commits/[0-9]{12}\.json|checkpoints/[0-9]{12}\.json|locks/[a-z-]+|daemon\.json|catalogs/[0-9a-f]{64}\.yaml)$`)
+	`|^_state/(lake\.json|commits/[0-9]{12}\.json|checkpoints/[0-9]{12}\.json|locks/[a-z-]+|daemon\.json|jobs/[a-z]+\.json|catalogs/[0-9a-f]{64}\.yaml)$`)
 
 // strays looks for what a fault has left: files that no commit needs.
 func strays(root string) error {

@@ -113,13 +113,14 @@ func testPostgresAgain(t *testing.T, s *postgresServer) {
 		t.Errorf("rows were written again: %v, then %v", before, after)
 	}
 
-	// A day more is closed, and an advertiser has another name.
+	// A day more is closed, and an advertiser has another name. Who came into a
+	// segment on that day, after the first load's now, is a member by then.
 	l.run("close", "--now", threeDays)
 	catalog := filepath.Join(l.dir, "catalog.yaml")
 	write(t, catalog, strings.Replace(readText(t, catalog), "Alpenblick Reisen", "Alpenblick", 1))
 	l.run("void", "cd16a200ec017174ff64c2bdae943a83", "--reason", "r", "--by", "b")
 	out, errOut, code = l.loadTo(to, threeDays)
-	if code != 0 || !strings.Contains(out, "closed days loaded: 2026-11-12\n") || !strings.Contains(out, "refreshed: advertisers\n") {
+	if code != 0 || !strings.Contains(out, "closed days loaded: 2026-11-12\n") || !strings.Contains(out, "refreshed: advertisers, segment_members\n") {
 		t.Errorf("exit code %d\n%s%s", code, out, errOut)
 	}
 	changed := []string{}
@@ -129,7 +130,7 @@ func testPostgresAgain(t *testing.T, s *postgresServer) {
 			changed = append(changed, table)
 		}
 	}
-	if want := []string{"advertisers", "ledger", "closed_days", "loaded_parts"}; !slices.Equal(changed, want) {
+	if want := []string{"advertisers", "segment_members", "ledger", "closed_days", "loaded_parts"}; !slices.Equal(changed, want) {
 		t.Errorf("changed: %v, want %v", changed, want)
 	}
 }

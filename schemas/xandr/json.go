@@ -184,7 +184,7 @@ func (f *file) read(dec *json.Decoder, depth int) (*node, error) {
 			}
 			if first := o.at(name); first >= 0 {
 				line, _ := f.position(o.places[first])
-				f.add(at, fmt.Sprintf("%q is given twice, first on line %d", cut(name), line), "each key once")
+				f.add(at, fmt.Sprintf("%q is given twice, first on line %d", yamlfile.Cut(name), line), "each key once")
 				continue
 			}
 			o.add(name, at, item)
@@ -298,9 +298,9 @@ func (n *node) written() string {
 	case nil:
 		return "null"
 	case string:
-		return fmt.Sprintf("%q", cut(v))
+		return fmt.Sprintf("%q", yamlfile.Cut(v))
 	case json.Number:
-		return cut(v.String())
+		return yamlfile.Cut(v.String())
 	case []*node:
 		return "a list"
 	case *object:
@@ -308,12 +308,4 @@ func (n *node) written() string {
 	default:
 		return fmt.Sprint(v)
 	}
-}
-
-func cut(s string) string {
-	const most = 80
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
 }

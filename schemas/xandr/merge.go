@@ -57,10 +57,7 @@ func (in *Input) Merge(f *catalogedit.File) (*Report, error) {
 	}
 	m.check()
 	if len(m.mistakes) > 0 {
-		slices.SortStableFunc(m.mistakes, func(x, y yamlfile.Mistake) int {
-			return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column))
-		})
-		return nil, m.mistakes
+		return nil, m.mistakes.Sorted()
 	}
 	for _, a := range inOrder(m.advertisers) {
 		m.mergeAdvertiser(a)
@@ -210,9 +207,9 @@ func (m *merge) giveCodes(list, what string, entries []coded, owners map[string]
 		case !taken || owner == e.id:
 			owners[*e.code] = e.id
 		case list == "pixels":
-			m.refuse(e.at.get("code"), fmt.Sprintf("the code %q is pixel %d's already", cut(*e.code), owner), "a code that one pixel has: it stands in its URL")
+			m.refuse(e.at.get("code"), fmt.Sprintf("the code %q is pixel %d's already", yamlfile.Cut(*e.code), owner), "a code that one pixel has: it stands in its URL")
 		default:
-			m.report.note(NotTaken, list, "code", fmt.Sprintf("%s %d: the code %q is %d's already", what, e.id, cut(*e.code), owner))
+			m.report.note(NotTaken, list, "code", fmt.Sprintf("%s %d: the code %q is %d's already", what, e.id, yamlfile.Cut(*e.code), owner))
 			*e.code = ""
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"pixledger/schemas"
+	"pixledger/schemas/yamlfile"
 )
 
 // Kind says what a row of a report is about.
@@ -140,7 +141,7 @@ func (m *merge) countKeys(n *node, list string) {
 	taken := strings.Fields(takenKeys[list])
 	for i, key := range o.keys {
 		if !slices.Contains(taken, key) && !o.values[i].empty() {
-			m.report.note(NoCounterpart, list, shown(cut(key)), remarks[list+" "+key])
+			m.report.note(NoCounterpart, list, shown(yamlfile.Cut(key)), remarks[list+" "+key])
 		}
 	}
 }

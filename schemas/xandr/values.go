@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pixledger/schemas"
+	"pixledger/schemas/yamlfile"
 )
 
 var wholeNumber = regexp.MustCompile(`^-?[0-9]{1,19}(?:\.0+)?$`)
@@ -165,7 +166,7 @@ func (m *merge) money(n *node, list, key string) *schemas.Money {
 		return nil
 	}
 	if _, after, _ := strings.Cut(text, "."); len(after) > schemas.MoneyScale {
-		m.report.note(Rounded, list, key, fmt.Sprintf("%s: %s became %s", v.place(), cut(s), amount.Short()))
+		m.report.note(Rounded, list, key, fmt.Sprintf("%s: %s became %s", v.place(), yamlfile.Cut(s), amount.Short()))
 	}
 	return &amount
 }

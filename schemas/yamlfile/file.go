@@ -65,7 +65,7 @@ func (f *File) Err() error {
 	if len(f.mistakes) == 0 {
 		return nil
 	}
-	return f.mistakes.sorted()
+	return f.mistakes.Sorted()
 }
 
 func (f *File) add(line, column int, what, allowed string) {

@@ -1,8 +1,9 @@
 package yamlfile
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -33,15 +34,12 @@ func (ms Mistakes) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sorted gives the mistakes in file order, each once. Several on one spot stay
-// in the order found: a mapping may lack more than one key.
-func (ms Mistakes) sorted() Mistakes {
-	out := append(Mistakes(nil), ms...)
-	sort.SliceStable(out, func(i, j int) bool {
-		if out[i].Line != out[j].Line {
-			return out[i].Line < out[j].Line
-		}
-		return out[i].Column < out[j].Column
+// Sorted gives the mistakes in the order of files and places, each once. Several
+// on one spot stay in the order found: a mapping may lack more than one key.
+func (ms Mistakes) Sorted() Mistakes {
+	out := slices.Clone(ms)
+	slices.SortStableFunc(out, func(x, y Mistake) int {
+		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column))
 	})
 	kept := out[:0]
 	for _, m := range out {

@@ -197,14 +197,15 @@ func (f *File) describe(n *yaml.Node) string {
 	case "!!null":
 		return "null"
 	case "!!bool", "!!int", "!!float":
-		return cut(n.Value)
+		return Cut(n.Value)
 	}
 	return quote(n.Value)
 }
 
-func quote(s string) string { return strconv.Quote(cut(s)) }
+func quote(s string) string { return strconv.Quote(Cut(s)) }
 
-func cut(s string) string {
+// Cut shortens a text from a file for a message.
+func Cut(s string) string {
 	const most = 80
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "…"

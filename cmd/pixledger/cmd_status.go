@@ -16,6 +16,7 @@ import (
 	"pixledger/ingest"
 	"pixledger/report"
 	"pixledger/schemas/lake"
+	"pixledger/schemas/lakedb/compact"
 )
 
 // statusReport is what status shows; its JSON is for scripts. Times are UTC.
@@ -32,6 +33,7 @@ type statusReport struct {
 	Edge     *edgeStatus    `json:"edge,omitempty"` // nil without edge.conf
 	Jobs     []jobStatus    `json:"jobs"`
 	Datasets []datasetSize  `json:"datasets"`
+	Compact  compactStatus  `json:"compact"`
 	Warnings []warning      `json:"warnings"`
 }
 
@@ -89,6 +91,23 @@ type datasetSize struct {
 	Files int    `json:"files"`
 	Rows  int64  `json:"rows"`
 	Bytes int64  `json:"bytes"`
+}
+
+// compactStatus is what the next compaction will merge.
+type compactStatus struct {
+	Folders int   `json:"folders"`
+	Files   int   `json:"files"`
+	Bytes   int64 `json:"bytes"`
+}
+
+func newCompactStatus(state *lake.State, now time.Time) compactStatus {
+	due := compact.Plan(state, now)
+	s := compactStatus{Folders: len(due)}
+	for _, d := range due {
+		s.Files += len(d.Files)
+		s.Bytes += d.Bytes()
+	}
+	return s
 }
 
 // warning is something to be looked after, with what to do about it.
@@ -201,6 +220,9 @@ func (r *statusReport) rows() [][]string {
 		add("dataset", d.Name, "rows", d.Rows)
 		add("dataset", d.Name, "bytes", d.Bytes)
 	}
+	add("compact", "", "folders", r.Compact.Folders)
+	add("compact", "", "files", r.Compact.Files)
+	add("compact", "", "bytes", r.Compact.Bytes)
 	for _, w := range r.Warnings {
 		add("warning", w.What, "remedy", w.Remedy)
 	}
@@ -254,7 +276,7 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 	if err := r.jobs(a, cfg, l); err != nil {
 		return nil, err
 	}
-	r.Datasets = datasetSizes(state)
+	r.Datasets, r.Compact = datasetSizes(state), newCompactStatus(state, r.Now)
 	return r, nil
 }
 
@@ -388,6 +410,9 @@ func (r *statusReport) print(w io.Writer) error {
 	fmt.Fprintln(t, "\ndataset\tfiles\trows\tbytes")
 	for _, d := range r.Datasets {
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\n", d.Name, d.Files, d.Rows, d.Bytes)
+	}
+	if c := r.Compact; c.Folders > 0 {
+		fmt.Fprintf(t, "\nto compact\t%s of %s, %d bytes\n", count(c.Files, "file"), count(c.Folders, "folder"), c.Bytes)
 	}
 	err := t.Flush()
 	return errors.Join(err, printWarnings(w, r.Warnings))

@@ -31,9 +31,10 @@ func scheduled(cfg *Config) []scheduledJob {
 	if len(cfg.Exports) > 0 {
 		jobs = append(jobs, scheduledJob{name: "export", spec: cfg.Schedule.Export, after: []string{"close"}, retries: night})
 	}
-	return append(jobs, scheduledJob{
-		name: "warehouse", spec: cfg.Schedule.Warehouse, byCatalog: true, after: []string{"attribute", "close"}, retries: night,
-	})
+	return append(jobs,
+		scheduledJob{name: "compact", spec: cfg.Schedule.Compact},
+		scheduledJob{name: "warehouse", spec: cfg.Schedule.Warehouse, byCatalog: true, after: []string{"attribute", "close"}, retries: night},
+	)
 }
 
 // jobs are what the schedule runs: each a command of this program in a process

@@ -304,12 +304,22 @@ func byteSize(n int64) string {
 func failureText(err error) string {
 	var mistakes yamlfile.Mistakes
 	if errors.As(err, &mistakes) {
-		return mistakes.Error()
+		return shownLines(mistakes.Error())
 	}
 	if errors.Is(err, context.Canceled) {
 		return "pixledger: interrupted"
 	}
-	return "pixledger: " + err.Error()
+	return "pixledger: " + shownLines(err.Error())
+}
+
+// shownLines is a text of several lines without what a terminal would obey
+// instead of show: names in it come from logs, files and catalogs.
+func shownLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = schemas.Shown(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // logf tells what happens while a command works, on stderr.

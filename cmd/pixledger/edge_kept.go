@@ -289,7 +289,7 @@ func (r *statusReport) edge(cfg *Config, l *lake.Lake) {
 	state, err := lookAtEdge(cfg, cat)
 	r.Edge.State = state
 	if n.Error != "" && r.Daemon != nil {
-		r.warn("edge.conf: "+cfg.Edge.Conf+" could not be renewed, the one before is in force: "+n.Error, "mend the cause; the daemon tries again every minute")
+		r.warn("the edge does not run on the catalog in force: "+cfg.Edge.Conf+" could not be renewed, the one before is in force: "+n.Error, "mend the cause; the daemon tries again every minute")
 		return
 	}
 	if what, remedy := edgeWarning(cfg, state, err); what != "" {

@@ -157,6 +157,7 @@ func (c *nginxConf) source(r *Report, log *Log, cookieDomain string) bool {
 	check := "nginx " + log.Source
 	var users, judged []string
 	wrote, otherDomain, sound := "", "", true
+	carried := false // the format is one that nginx's user ids stand in
 	for i := range c.logs {
 		l := &c.logs[i]
 		if l.path != filepath.Clean(log.Path) {
@@ -171,6 +172,7 @@ func (c *nginxConf) source(r *Report, log *Log, cookieDomain string) bool {
 		if wrote == "" {
 			wrote = l.at()
 		}
+		carried = carried || userIDs.MatchString(c.formats[l.format].text)
 		// Many locations log alike: once is said.
 		like := strings.Join([]string{l.format, l.buffer, l.flush, l.flag, fmt.Sprint(l.gzip)}, " ")
 		if !slices.Contains(judged, like) {
@@ -181,7 +183,7 @@ func (c *nginxConf) source(r *Report, log *Log, cookieDomain string) bool {
 	if wrote == "" {
 		return false
 	}
-	if len(users) == 0 && !log.UserIDs {
+	if len(users) == 0 && !log.UserIDs && carried {
 		sound = false
 		r.Warn(check, "set `userid on;` where the pixels are answered, or user_id: in the source", "%s: nginx's userid is on nowhere where %s is written: events get no user id", wrote, log.Path)
 	}
@@ -223,6 +225,8 @@ func (c *nginxConf) judge(r *Report, check string, log *Log, l *accessLog) (soun
 		problem("use the log_format that `pixledger edge nginx` prints, or nginx's combined", "lines of the log_format %s are of none of the formats %s", l.format, strings.Join(parse.Names(), ", "))
 	case log.Format != "" && written.Name() != log.Format:
 		problem("set format: "+written.Name()+" for the source, or let nginx write "+log.Format, "the log_format %s is read as %s, and the source's format is %s", l.format, written.Name(), log.Format)
+	case written.Name() == "combined" && !log.UserIDs:
+		warn("let nginx write the format pixledger, as `pixledger edge nginx` prints it, or set user_id: {param: NAME} for the source", "the format combined carries no cookies: events get no user id")
 	case written.Name() == "pixledger" && !log.UserIDs && !userIDs.MatchString(f.text):
 		warn(`add "uid_got":"$uid_got","uid_set":"$uid_set" to it`, "the log_format %s has neither $uid_got nor $uid_set: events get no user id", l.format)
 	}

@@ -100,7 +100,12 @@ func TestNginxIncludes(t *testing.T) {
 	Nginx(&r, conf, false, logs, "", today)
 	expect(t, &r, dir, "ok nginx edge-2", "warning nginx: $DIR/error.log: nginx had no room for its log at 2026-11-26")
 	r = Report{}
+	logs[0].UserIDs = false
 	Nginx(&r, conf, false, logs, "", today.AddDate(0, 1, 0)) // long ago
+	expect(t, &r, dir, "warning nginx edge-2: $DIR/sites-enabled/px:2: the format combined carries no cookies")
+	logs[0].UserIDs = true
+	r = Report{}
+	Nginx(&r, conf, false, logs, "", today.AddDate(0, 1, 0))
 	expect(t, &r, dir, "ok nginx edge-2")
 
 	r = Report{}

@@ -30,10 +30,11 @@ type examination struct {
 	// and logrotateAsked, whether somebody named them.
 	nginxConf, logrotateConf   string
 	nginxAsked, logrotateAsked bool
+	ask                        bool // destinations, over the network
 }
 
 func (a *app) doctorCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, ask bool
 	var format, out, nginxConf, logrotateConf string
 	c := &cobra.Command{
 		Use:   "doctor",
@@ -62,7 +63,7 @@ is tried and not guessed.`,
 				return err
 			}
 			d := &examination{
-				app: a, cfg: s.cfg, logs: ingest.LogsOf(ingestSources(s.cfg)),
+				app: a, cfg: s.cfg, ask: ask, logs: ingest.LogsOf(ingestSources(s.cfg)),
 				nginxConf: nginxConf, nginxAsked: c.Flags().Changed("nginx-conf"),
 				logrotateConf: logrotateConf, logrotateAsked: c.Flags().Changed("logrotate"),
 			}
@@ -89,6 +90,7 @@ is tried and not guessed.`,
 	c.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
 	c.Flags().StringVar(&format, "format", "", formatHelp())
 	c.Flags().StringVarP(&out, "output", "o", "", "write to a file, in one step")
+	c.Flags().BoolVar(&ask, "destinations", false, "ask the exports' destinations too whether they can be reached; nothing is written there")
 	c.Flags().StringVar(&nginxConf, "nginx-conf", "", "nginx's configuration (default: edge.conf, else /etc/nginx/nginx.conf)")
 	c.Flags().StringVar(&logrotateConf, "logrotate", "/etc/logrotate.conf", "logrotate's configuration, a file or a folder")
 	return c

@@ -128,8 +128,12 @@ func lastEvent(state *lake.State) time.Time {
 	return time.UnixMicro(newest)
 }
 
+// reachLimit is how long a destination may take to answer.
+const reachLimit = time.Minute
+
 // destinations looks whether what this machine must have for a delivery is
-// there: credentials, keys, known hosts. The targets are not spoken to.
+// there: credentials, keys, known hosts. The targets are spoken to where
+// somebody asks for it, and nothing is written there.
 func (d *examination) destinations(ctx context.Context) {
 	var seen []deliver.Target
 	for _, e := range d.cfg.Exports {
@@ -139,12 +143,21 @@ func (d *examination) destinations(ctx context.Context) {
 		seen = append(seen, e.To)
 		to, err := deliver.Open(ctx, e.To, deliver.Options{})
 		if err == nil {
-			err = to.Close()
+			if d.ask {
+				limited, cancel := context.WithTimeout(ctx, reachLimit)
+				err = to.Reach(limited)
+				cancel()
+			}
+			err = errors.Join(err, to.Close())
 		}
 		if err != nil {
 			d.Problem("export", "docs/exports-destinations.md says what each kind needs", "%v", err)
 			continue
 		}
-		d.OK("export", "%s: what this machine needs for it is there; the target was not asked", e.To)
+		if d.ask {
+			d.OK("export", "%s answers, and takes the credentials", e.To)
+			continue
+		}
+		d.OK("export", "%s: what this machine needs for it is there; --destinations asks the target too", e.To)
 	}
 }

@@ -312,14 +312,20 @@ func failureText(err error) string {
 	return "pixledger: " + shownLines(err.Error())
 }
 
-// shownLines is a text of several lines without what a terminal would obey
-// instead of show: names in it come from logs, files and catalogs.
+// shownLines is a text of several lines, which may be indented, without what a
+// terminal would obey instead of show: names in it come from logs, files and
+// catalogs.
 func shownLines(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = schemas.Shown(line)
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		inner := strings.TrimLeft(strings.TrimSuffix(line, "\n"), "\t")
+		b.WriteString(line[:strings.Index(line, inner)])
+		b.WriteString(schemas.Shown(inner))
+		if strings.HasSuffix(line, "\n") {
+			b.WriteByte('\n')
+		}
 	}
-	return strings.Join(lines, "\n")
+	return b.String()
 }
 
 // logf tells what happens while a command works, on stderr.

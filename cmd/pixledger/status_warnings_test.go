@@ -17,6 +17,22 @@ import (
 // alertSummary finds an alert with its summary.
 var alertSummary = regexp.MustCompile(`- alert: (\w+)(?s:.*?)summary: "([^"]*)"`)
 
+// What comes from elsewhere is shown and not obeyed; lines and their indentation
+// stay.
+func TestShownLines(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                            "",
+		"\n":                          "\n",
+		"one\n\ttwo\n\n":              "one\n\ttwo\n\n",
+		"red \x1b[31m\r\n\tbell\a\t!": "red [31m \n\tbell !",
+		"\xff.log: is no log":         "\uFFFD.log: is no log",
+	} {
+		if got := shownLines(text); got != want {
+			t.Errorf("%q is shown as %q, want %q", text, got, want)
+		}
+	}
+}
+
 // Each thing that status warns of comes with its remedy, and where an alert wakes
 // somebody for it, status says it in the alert's words, so that who was woken
 // knows it again.

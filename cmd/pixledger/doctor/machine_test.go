@@ -1,8 +1,10 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -141,5 +143,16 @@ func TestDaemonIsThisProgram(t *testing.T) {
 	}
 	look(0, "ok daemon: none runs on this lake")
 	look(os.Getpid(), "ok daemon: it runs (process ")
-	look(os.Getppid(), "warning daemon: the daemon (process ") // go test, another program
+	other := exec.Command("cat") // which waits for its input to end
+	input, err := other.StdinPipe()
+	if err == nil {
+		err = other.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	look(other.Process.Pid, "warning daemon: the daemon (process ")
+	if err := errors.Join(input.Close(), other.Wait()); err != nil {
+		t.Error(err)
+	}
 }

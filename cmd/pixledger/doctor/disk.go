@@ -90,6 +90,10 @@ func (v *volume) judge(r *Report, d *Disks) {
 		sound = false
 		r.Warn("disk", remedy, format, args...)
 	}
+	disk := "a disk"
+	if v.lake {
+		disk = "the lake's disk"
+	}
 	free, size := float64(v.stat.Bavail)*float64(v.stat.Bsize), float64(v.stat.Blocks)*float64(v.stat.Bsize)
 	for _, f := range FileSystem(int64(v.stat.Type)) {
 		if v.lake {
@@ -101,7 +105,7 @@ func (v *volume) judge(r *Report, d *Disks) {
 		r.Problem("disk", "mount it writable; dmesg tells whether the kernel did this for want of a sound disk", "%s (%s) is read-only", v.at, strings.Join(v.uses, ", "))
 	}
 	if free < leastFree || free < leastShare*size {
-		warn("make room: nothing is committed and no day is closed when it is full", "the disk of %s (%s) is nearly full: %s free of %s", v.at, strings.Join(v.uses, ", "), gib(free), gib(size))
+		warn("make room: nothing is committed and no day is closed when it is full", "%s is nearly full: %s free of %s at %s (%s)", disk, gib(free), gib(size), v.at, strings.Join(v.uses, ", "))
 	}
 	if v.stat.Files > 0 && v.stat.Ffree < max(leastInodes, v.stat.Files/100) {
 		warn("remove small files, or make the file system anew with more inodes", "the disk of %s (%s) has room for %d files only (inodes)", v.at, strings.Join(v.uses, ", "), v.stat.Ffree)

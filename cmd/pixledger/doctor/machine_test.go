@@ -30,7 +30,7 @@ func TestDisk(t *testing.T) {
 	}{
 		{"all is well", func(*volume, *Disks) {}, "ok disk: 38.1 GiB and 5000000 inodes free at /srv (lake, temp)"},
 		{"Btrfs counts no inodes", func(v *volume, _ *Disks) { v.stat.Files, v.stat.Ffree = 0, 0 }, "ok disk: 38.1 GiB free at /srv (lake, temp)"},
-		{"nearly full", func(v *volume, _ *Disks) { v.stat.Bavail = 100_000 }, "warning disk: the disk of /srv (lake, temp) is nearly full: 0.4 GiB free of 95.4 GiB"},
+		{"nearly full", func(v *volume, _ *Disks) { v.stat.Bavail = 100_000 }, "warning disk: the lake's disk is nearly full: 0.4 GiB free of 95.4 GiB at /srv (lake, temp)"},
 		{"no inodes", func(v *volume, _ *Disks) { v.stat.Ffree = 40_000 }, "warning disk: the disk of /srv (lake, temp) has room for 40000 files only (inodes)"},
 		{"fills up", func(_ *volume, d *Disks) { d.PerDay, d.Days = 5e9, 7 }, "warning disk: the lake's disk will be full within 9 days, at the pace of the last 7 full days: 4.7 GiB a day"},
 		{"grows slowly", func(_ *volume, d *Disks) { d.PerDay, d.Days = 1e9, 7 }, "ok disk"},

@@ -1,6 +1,7 @@
 package report
 
 import (
+	_ "embed" // the macro
 	"slices"
 
 	"pixledger/schemas/lake"
@@ -13,9 +14,14 @@ const (
 	needAccount = "account" // report_account
 	needGaps    = "gaps"    // report_gaps
 	needPixels  = "pixels"  // report_pixels
+	// needSuspicions is the macro suspicions, see suspicions.sql.
+	needSuspicions = "suspicions"
 )
 
-var needs = []string{needAccount, needGaps, needPixels}
+var needs = []string{needAccount, needGaps, needPixels, needSuspicions}
+
+//go:embed suspicions.sql
+var suspicionsSQL string
 
 func (pl *plan) needs(what string) bool { return slices.Contains(pl.def.Needs, what) }
 

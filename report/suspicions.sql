@@ -5,6 +5,9 @@
 -- A limit: as it was asked for, else the usual one.
 CREATE OR REPLACE TEMP MACRO suspicion_limit(name, usual) AS coalesce(CAST(param(name) AS BIGINT), usual);
 
+-- What somebody sent, as it may stand in a sentence.
+CREATE OR REPLACE TEMP MACRO shown(said) AS regexp_replace(left(said, 40), '\p{C}', '�', 'g');
+
 -- A row for each conversion that a finding concerns, and one without a conversion
 -- for a finding that concerns none. Nothing is read where asked is false.
 CREATE OR REPLACE TEMP MACRO suspicions(asked) AS TABLE
@@ -368,7 +371,7 @@ pixel_orders AS (
 -- of others: a shop whose customers all come by one address numbers their orders too.
 sequences AS (
     SELECT DISTINCT r.who_type AS subject_type, r.who AS subject, r.n AS observed, r.pixel_id, o.conversion_id,
-        r.prefix || r.first_number || ' to ' || r.prefix || r.last_number || ', ' || r.n || ' order ids in sequence, each within an hour of the one before' AS what
+        shown(r.prefix) || r.first_number || ' to ' || shown(r.prefix) || r.last_number || ', ' || r.n || ' order ids in sequence, each within an hour of the one before' AS what
     FROM runs AS r
     JOIN orders AS o
         ON o.pixel_id = r.pixel_id
@@ -455,7 +458,7 @@ findings AS (
         p.n,
         NULL,
         NULL,
-        p.n || ' of the ' || (p.last_number - p.first_number + 1) || ' order ids from ' || p.prefix || p.first_number || ' to ' || p.prefix || p.last_number || ', of ' || p.users || ' users',
+        p.n || ' of the ' || (p.last_number - p.first_number + 1) || ' order ids from ' || shown(p.prefix) || p.first_number || ' to ' || shown(p.prefix) || p.last_number || ', of ' || p.users || ' users',
         o.conversion_id
     FROM pixel_orders AS p
     JOIN orders AS o ON o.pixel_id = p.pixel_id AND o.prefix = p.prefix

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"pixledger/ingest/decode"
 	"pixledger/ingest/synth"
 	"pixledger/schemas"
 )
@@ -50,6 +51,9 @@ var planted = []string{
 func TestPlantedFraudIsFoundAndVoided(t *testing.T) {
 	p := plantedLake(t)
 	p.run("close", "--now", plantedNow)
+	if out := p.run("status", "--json", "--now", plantedNow); !strings.Contains(out, `"bot_list": "`+decode.BotList()+`"`) {
+		t.Errorf("status does not name the list of robots %s:\n%s", decode.BotList(), out)
+	}
 	rows := p.table("report", "suspicious_traffic", "--format", "csv", "--now", plantedNow)
 	var got []string
 	for _, r := range rows {

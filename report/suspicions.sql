@@ -2,8 +2,14 @@
 -- findings of the report suspicious_traffic. How they are found, from which
 -- numbers on and why stands in docs/invalid-traffic.md.
 
--- A limit: as it was asked for, else the usual one.
-CREATE OR REPLACE TEMP MACRO suspicion_limit(name, usual) AS coalesce(CAST(param(name) AS BIGINT), usual);
+-- A limit: as it was asked for, else the usual one. What is beyond 1,000,000,000 says
+-- no more.
+CREATE OR REPLACE TEMP MACRO suspicion_limit(name, usual) AS
+    least(greatest(coalesce(CAST(param(name) AS BIGINT), usual), 0), 1000000000);
+
+-- The logarithm; null of what has none, which is an error otherwise, in whatever
+-- order conditions are looked at.
+CREATE OR REPLACE TEMP MACRO log_of(amount) AS ln(CASE WHEN amount > 0 THEN amount END);
 
 -- What somebody sent, as it may stand in a sentence.
 CREATE OR REPLACE TEMP MACRO shown(said) AS regexp_replace(left(said, 40), '\p{C}', '�', 'g');
@@ -294,7 +300,7 @@ typical AS (
     HAVING count(*) >= 50
 ),
 spread AS (
-    SELECT t.pixel_id, t.n, t.median, greatest(1.4826 * median(abs(ln(d.value) - ln(t.median))), 0.1) AS deviation
+    SELECT t.pixel_id, t.n, t.median, greatest(1.4826 * median(abs(log_of(d.value) - log_of(t.median))), 0.1) AS deviation
     FROM decided AS d
     JOIN typical AS t ON t.pixel_id = d.pixel_id
     WHERE d.value > 0
@@ -305,7 +311,7 @@ outliers AS (
     FROM decided AS d
     JOIN spread AS s ON s.pixel_id = d.pixel_id
     WHERE d.value > s.median * suspicion_limit('value_times', 50)
-        AND ln(d.value) - ln(s.median) > 3.5 * s.deviation
+        AND log_of(d.value) - log_of(s.median) > 3.5 * s.deviation
 ),
 -- Orders whose ids end in a number.
 orders AS MATERIALIZED (
@@ -315,10 +321,10 @@ orders AS MATERIALIZED (
         conversion_time,
         user_id,
         ip,
-        regexp_extract(order_id, '^(.*?)[0-9]{1,17}$', 1) AS prefix,
-        CAST(regexp_extract(order_id, '^.*?([0-9]{1,17})$', 1) AS BIGINT) AS number
+        regexp_extract(order_id, '(?s)^(.*?)[0-9]{1,17}$', 1) AS prefix,
+        TRY_CAST(regexp_extract(order_id, '(?s)^.*?([0-9]{1,17})$', 1) AS BIGINT) AS number
     FROM decided
-    WHERE NOT server_side AND pixel_id IS NOT NULL AND regexp_matches(order_id, '[0-9]$')
+    WHERE NOT server_side AND pixel_id IS NOT NULL AND number IS NOT NULL
 ),
 steps AS (
     SELECT

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -137,6 +138,17 @@ func TestPlantedFraudIsFoundAndVoided(t *testing.T) {
 			t.Errorf("still found: %v", r)
 		}
 	}
+}
+
+// The transcript of docs/invalid-traffic.md is what is printed, in a folder that
+// has its configuration alone.
+func TestInvalidTrafficByHand(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "try"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "try", "pixledger.yaml"), plantedConfig)
+	showsTranscriptsIn(t, "docs/invalid-traffic.md", dir)
 }
 
 // pixelStatusShowsPlanted holds the pages of pixels against what is planted: a

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -97,6 +98,22 @@ func TestPlantedFraudIsFoundAndVoided(t *testing.T) {
 	}
 
 	pixelStatusShowsPlanted(t, p)
+
+	// Each conversion once; and not where nobody asks.
+	suspicious := 0
+	for _, r := range p.table("report", "data_quality", "--suspicious", "--format", "csv", "--now", plantedNow) {
+		n, err := strconv.Atoi(r["suspicious"])
+		if err != nil || r["source"] != "edge-1" {
+			t.Errorf("data_quality: %v %v", err, r)
+		}
+		suspicious += n
+	}
+	if suspicious != len(concerned) {
+		t.Errorf("data_quality counts %d suspicious conversions, the report lists %d", suspicious, len(concerned))
+	}
+	if out := p.run("report", "data_quality", "--format", "csv", "--now", plantedNow); strings.Contains(out, "suspicious") {
+		t.Errorf("data_quality counts what nobody asked for:\n%s", out)
+	}
 
 	// By the recipe of docs/invalid-traffic.md.
 	linkProgram(t, filepath.Join(p.dir, "bin"))

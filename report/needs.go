@@ -14,11 +14,12 @@ const (
 	needAccount = "account" // report_account
 	needGaps    = "gaps"    // report_gaps
 	needPixels  = "pixels"  // report_pixels
+	needPaths   = "paths"   // the tables of paths.sql
 	// needSuspicions is the macro suspicions, see suspicions.sql.
 	needSuspicions = "suspicions"
 )
 
-var needs = []string{needAccount, needGaps, needPixels, needSuspicions}
+var needs = []string{needAccount, needGaps, needPixels, needPaths, needSuspicions}
 
 //go:embed suspicions.sql
 var suspicionsSQL string

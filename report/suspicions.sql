@@ -23,7 +23,7 @@ WITH seen_impressions AS NOT MATERIALIZED (
     WHERE asked AND near_range(event_time, date) AND invalid_reason IS NULL
 ),
 seen_clicks AS NOT MATERIALIZED (
-    SELECT date, user_id, ip, tracker_id
+    SELECT date, event_time, user_id, ip, tracker_id
     FROM clicks
     WHERE asked AND near_range(event_time, date) AND invalid_reason IS NULL
 ),
@@ -72,8 +72,9 @@ decided AS MATERIALIZED (
         AND near_range(a.conversion_time, a.date)
         AND coalesce(a.reason NOT IN ('voided', 'invalid_traffic'), true)
 ),
--- How many users have how many clicks or touches on a date, how many addresses how
--- many users who click or convert; and who has more than the limit.
+-- How many users have how many clicks on a date, clicks within a minute and touches
+-- on a date, how many addresses how many users who click or convert; and who has more
+-- than the limit.
 histograms AS MATERIALIZED (
     SELECT 'clicks' AS measure, n, count(*) AS times, list({'date': date, 'subject': user_id}) FILTER (n > suspicion_limit('clicks_per_day', 50)) AS who
     FROM (
@@ -81,6 +82,19 @@ histograms AS MATERIALIZED (
         FROM seen_clicks
         WHERE user_id IS NOT NULL
         GROUP BY ALL
+    )
+    GROUP BY n
+    UNION ALL
+    SELECT
+        'clicks within a minute',
+        n,
+        count(*),
+        list({'date': date, 'subject': user_id}) FILTER (n > suspicion_limit('clicks_per_minute', 15))
+    FROM (
+        SELECT date, user_id, count(*) AS n
+        FROM seen_clicks
+        WHERE user_id IS NOT NULL
+        GROUP BY date, user_id, epoch_us(event_time) // 60000000
     )
     GROUP BY n
     UNION ALL
@@ -155,6 +169,7 @@ excess AS MATERIALIZED (
             b.bound,
             CASE h.measure
                 WHEN 'clicks' THEN suspicion_limit('clicks_per_day', 50)
+                WHEN 'clicks within a minute' THEN suspicion_limit('clicks_per_minute', 15)
                 WHEN 'touches' THEN suspicion_limit('touches_per_day', 1000)
                 ELSE suspicion_limit('users_per_day', 100)
             END
@@ -166,14 +181,14 @@ excess AS MATERIALIZED (
 ),
 busy_users AS (
     SELECT
-        CASE measure WHEN 'clicks' THEN 'click_flooding' ELSE 'heavy_user' END AS kind,
+        CASE measure WHEN 'touches' THEN 'heavy_user' ELSE 'click_flooding' END AS kind,
         subject,
         max(n) AS observed,
         median,
         bound,
         measure,
         arg_max(date, (n, date)) AS worst,
-        count(*) AS days
+        count(DISTINCT date) AS days
     FROM excess
     WHERE measure <> 'users'
     GROUP BY measure, subject, median, bound

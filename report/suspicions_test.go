@@ -140,6 +140,56 @@ func TestSuspiciousTrafficLimits(t *testing.T) {
 	}
 }
 
+// The limits of touches, on both sides: of users by date and minute, of addresses
+// by their users who act.
+func TestSuspiciousTouchesLimits(t *testing.T) {
+	impressions, clicks := []fields{}, []fields{}
+	touch := func(list *[]fields, user, ip string, minutes int) {
+		*list = append(*list, fields{
+			"event_id": fmt.Sprint("t", len(impressions)+len(clicks)), "event_time": at("2026-11-11T00:00:00Z").Add(time.Duration(minutes) * time.Minute),
+			"consent": "unknown", "tracker_id": 2766, "user_id": user, "ip": ip,
+		})
+	}
+	for user, n := range map[string]int{"clicks 50": 50, "clicks 51": 51, "day after day": 100} {
+		for i := range n {
+			touch(&clicks, user, "198.18.1.0", 10*i+1440*(i%2)*(n/100))
+		}
+	}
+	for user, n := range map[string]int{"minute 15": 15, "minute 16": 16} {
+		for range n {
+			touch(&clicks, user, "198.18.1.0", 600)
+		}
+	}
+	for user, n := range map[string]int{"touches 1000": 1000, "touches 1001": 1001} {
+		for i := range n {
+			touch(&impressions, user, "198.18.1.0", 1+i)
+		}
+	}
+	for i := range 20 { // ordinary ones
+		touch(&clicks, fmt.Sprint("home ", i), fmt.Sprintf("198.19.%d.0", i), 60*i)
+	}
+	for ip, n := range map[string]int{"192.0.2.0": 101, "192.0.3.0": 100, "100.64.7.0": 150} {
+		for i := range n {
+			user := fmt.Sprint(ip, " ", i)
+			touch(&clicks, user, ip, 1+i)
+			for range 6 * (n / 150) { // of the carrier: as often as others see ads
+				touch(&impressions, user, ip, 2+i)
+			}
+		}
+	}
+	l := newLake(t, network())
+	l.put(schemas.Events, schemas.Impression, "event_time", impressions...)
+	l.put(schemas.Events, schemas.Click, "event_time", clicks...)
+	got := rowsOf(t, run(t, l.opened(t), "suspicious_traffic", Params{}, CSV), "kind", "subject", "observed", "conversions")
+	want := []string{
+		"click_flooding|clicks 51|51.000000|0", "click_flooding|minute 16|16.000000|0",
+		"crowded_address|192.0.2.0|101.000000|0", "heavy_user|touches 1001|1001.000000|0",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // Whatever a tag sends, the report is made, and nothing of it moves a terminal.
 func TestSuspiciousTrafficOfHostileOrders(t *testing.T) {
 	l := newLake(t, network())

@@ -155,6 +155,7 @@ var ownFlags = []struct {
 	{name: "suspicious", help: "data_quality: count suspicious conversions too", yes: true},
 	{name: "conversions", help: "suspicious_traffic: a row for each conversion that a finding concerns", yes: true},
 	{name: "clicks-per-day", help: "suspicious_traffic: clicks of a user on a date that are never too many (default 50)"},
+	{name: "clicks-per-minute", help: "suspicious_traffic: clicks of a user within a minute that are never too many (default 15)"},
 	{name: "touches-per-day", help: "suspicious_traffic: touches of a user on a date that are never too many (default 1000)"},
 	{name: "users-per-day", help: "suspicious_traffic: acting users of an address on a date that are never too many (default 100)"},
 	{name: "injection-seconds", help: "suspicious_traffic: a conversion sooner after its click is quick (default 2)"},

@@ -37,6 +37,7 @@ const plantedNow = "2026-11-08T06:00:00Z"
 // conversions are concerned.
 var planted = []string{
 	"click_flooding publisher " + synth.PlantedFlooder + " 9012 50",
+	"click_flooding user " + synth.PlantedTapper + " 9012 1",
 	"click_flooding user " + synth.PlantedClicker + " 9012 1",
 	"click_injection publisher " + synth.PlantedInjector + " 9012 12",
 	"crowded_address address " + synth.PlantedCrowd + " 9012 10",
@@ -120,7 +121,7 @@ func TestPlantedFraudIsFoundAndVoided(t *testing.T) {
 	c := exec.Command("sh", "-c", `bin/pixledger report suspicious_traffic --conversions --columns conversion_id --format csv --now `+plantedNow+` |
 		tail -n +2 | sort -u | tr '\n' '\0' | xargs -0 bin/pixledger void --reason "invalid traffic" --by "Ms Fine" --now `+plantedNow+` --`)
 	c.Dir = p.dir
-	if out, err := c.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("voided 125 conversions")) || len(concerned) != 125 {
+	if out, err := c.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("voided 126 conversions")) || len(concerned) != 126 {
 		t.Fatalf("void of %d conversions: %v: %s", len(concerned), err, out)
 	}
 	const later = "2026-11-09T06:00:00Z"
@@ -174,7 +175,7 @@ func pixelStatusShowsPlanted(t *testing.T, p program) {
 	t.Helper()
 	out := p.run("pixel", "status", "9012", "--now", plantedNow)
 	for _, want := range []string{
-		"warning: click_flooding: publisher 33: 7 of 50 conversions came within 24 hours", "that earned 625.00 USD", "; 1 more of this kind",
+		"warning: click_flooding: publisher 33: 11 of 50 conversions came within 24 hours", "that earned 625.00 USD", "; 2 more of this kind",
 		"warning: click_injection: publisher 34: 12 of 20", "warning: crowded_address: address 192.0.2.0: 300 users",
 		"warning: heavy_user: user " + synth.PlantedReader + ": 2500 touches on 2026-11-06", "warning: value_outlier: conversion ", "the value is 99999",
 		"report suspicious_traffic --filter pixel_id=9012",

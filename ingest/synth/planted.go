@@ -21,6 +21,7 @@ func PlantedCatalog() []byte { return slices.Clone(plantedCatalog) }
 // finding of the report suspicious_traffic.
 const (
 	PlantedClicker       = "0F10000000000000000000000000C11C" // 212 clicks on each of two days
+	PlantedTapper        = "0F1000000000000000000000000007A9" // 30 clicks within a minute
 	PlantedReader        = "0F10000000000000000000000000BEAD" // 2,500 impressions on a day
 	PlantedOrderer       = "0F1000000000000000000000000001D5" // eight orders in sequence within minutes
 	PlantedCrowd         = "192.0.2.0"                        // 300 new users of an address who all click, on one day
@@ -170,6 +171,11 @@ func (p *planter) floods() {
 		}
 	}
 	p.order(p.minutes(2, 800), PlantedClicker, "198.19.201.9", p.price())
+	tapped := p.start.AddDate(0, 0, 3).Add(14 * time.Hour)
+	for i := range 30 {
+		p.add(tapped.Add(time.Duration(i)*1900*time.Millisecond), PlantedTapper, "198.19.204.9", "/clktr?id=2731")
+	}
+	p.order(p.minutes(3, 850), PlantedTapper, "198.19.204.9", p.price())
 	for i := range 2500 {
 		p.add(p.minutes(5, 10+i/2), PlantedReader, "198.19.202.9", "/imptr?id=2701")
 	}

@@ -11,7 +11,7 @@
 -- @column advertiser_name VARCHAR: the advertiser's name
 -- @column line_item_id BIGINT: the line item that earned them; null where it is none or several
 -- @column what VARCHAR: what was seen, in figures
--- @column observed DECIMAL(18,6): the figure that is odd: clicks, touches or users of the worst date, quick conversions, conversions within 24 hours, a value, order ids in sequence
+-- @column observed DECIMAL(18,6): the figure that is odd: clicks, touches or users of the worst date, clicks of the worst minute, quick conversions, conversions within 24 hours, a value, order ids in sequence
 -- @column norm DECIMAL(18,6): what is usual: the median, or what the other publishers' shares would give; null where there is none
 -- @column bound DECIMAL(18,6): up to here it would be no finding; null where it is no single figure
 -- @column conversions BIGINT: conversions concerned that could be paid, attributed or not
@@ -22,6 +22,7 @@
 -- @column conversion_id VARCHAR: the conversion, with `--conversions`; else null
 -- @param conversions BOOLEAN: a row for each conversion concerned
 -- @param clicks_per_day BIGINT: click_flooding: a user's clicks on a UTC date that are never too many (50)
+-- @param clicks_per_minute BIGINT: click_flooding: a user's clicks within a minute of the clock that are never too many (15)
 -- @param touches_per_day BIGINT: heavy_user: a user's impressions and clicks on a UTC date that are never too many (1000)
 -- @param users_per_day BIGINT: crowded_address: users who click or convert at an address on a UTC date that are never too many (100)
 -- @param injection_seconds BIGINT: click_injection: a conversion sooner after its click is quick (2)

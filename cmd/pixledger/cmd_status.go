@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pixledger/ingest"
 	"pixledger/report"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"

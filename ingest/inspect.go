@@ -54,12 +54,12 @@ func Inspect(opts Options, src *Source, path string, now time.Time) (*Inspection
 	if err != nil {
 		return in, err
 	}
-	in.Format = d.format
+	in.Format = d.spec.Format
 	return in, in.read(d, sample, now)
 }
 
 func (in *Inspection) read(d *decoding, sample []byte, now time.Time) error {
-	format, err := parse.Lookup(d.format)
+	format, err := parse.New(d.spec)
 	if err != nil {
 		return err
 	}

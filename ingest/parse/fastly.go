@@ -1,6 +1,9 @@
 package parse
 
-import "time"
+import (
+	"bytes"
+	"time"
+)
 
 // fastly has the field names of the JSON example in Fastly's documentation, with
 // four fields more that a format may have beside them: id, time_msec (Unix
@@ -32,7 +35,7 @@ func (fastly) Parse(line []byte, r *Request) error {
 		switch number {
 		case 1:
 			if !precise {
-				r.Time, r.HasTime = parseAnyTime(value)
+				r.Time, r.HasTime = fastlyTime(value)
 			}
 		case 2:
 			r.IP = text(value)
@@ -63,6 +66,15 @@ func (fastly) Parse(line []byte, r *Request) error {
 	})
 }
 
+// fastlyTime reads timestamp; one without a zone, as some of Fastly's own
+// templates write it, is UTC, which is all that Fastly's time.start is printed in.
+func fastlyTime(b []byte) (micros int64, ok bool) {
+	if len(b) == 19 && b[4] == '-' {
+		return parseDateTime(b, '-')
+	}
+	return parseAnyTime(b)
+}
+
 func appendFastly(dst []byte, r *Request, _ UserID) []byte {
 	dst = append(dst, `{"timestamp":"`...)
 	dst = time.UnixMicro(r.Time).UTC().AppendFormat(dst, "2006-01-02T15:04:05-0700")
@@ -89,7 +101,7 @@ func appendFastly(dst []byte, r *Request, _ UserID) []byte {
 	if uid == nil {
 		uid = r.UIDSet
 	}
-	dst = appendJSON(dst, uid)
+	dst = appendJSON(dst, bytes.TrimPrefix(uid, []byte("uid=")))
 	dst = append(dst, `,"gpc":`...)
 	dst = appendJSON(dst, r.GPC)
 	return append(dst, '}')

@@ -86,7 +86,10 @@ type Spec struct {
 var Escapes = []string{"default", "json", "none"}
 
 // SpecError says what is wrong with a Spec, and what is allowed.
-type SpecError struct{ What, Allowed string }
+type SpecError struct {
+	Key           string // of a source, that is to be changed: format, escape or user_id
+	What, Allowed string
+}
 
 func (e *SpecError) Error() string { return e.What + "; allowed: " + e.Allowed }
 
@@ -99,8 +102,8 @@ func Names() []string {
 	return names
 }
 
-// allowedFormats is what a format may be, in words.
-func allowedFormats() string { return strings.Join(Names(), ", ") + ", or an nginx log_format" }
+// AllowedFormats is what a format may be, in words.
+func AllowedFormats() string { return strings.Join(Names(), ", ") + ", or an nginx log_format" }
 
 // IsLiteral tells whether a format is an nginx log_format, and no name.
 func IsLiteral(format string) bool {
@@ -124,13 +127,13 @@ func (s Spec) Kind() (*Kind, error) {
 			}
 		}
 		if k == nil {
-			return nil, &SpecError{fmt.Sprintf("no log format %q", s.Format), allowedFormats()}
+			return nil, &SpecError{"format", fmt.Sprintf("no log format %q", s.Format), AllowedFormats()}
 		}
 		if s.UserID.Cookie != "" && !k.Cookies {
-			return nil, &SpecError{"the format " + k.Name + " carries no cookies, so none can give the user id", k.places()}
+			return nil, &SpecError{"user_id", "the format " + k.Name + " carries no cookies, so none can give the user id", k.places()}
 		}
 		if s.UserID.Header != "" && !k.Headers {
-			return nil, &SpecError{"the format " + k.Name + " carries no header that could give the user id", k.places()}
+			return nil, &SpecError{"user_id", "the format " + k.Name + " carries no header that could give the user id", k.places()}
 		}
 	}
 	return k, nil

@@ -122,8 +122,10 @@ func (l *literal) Parse(line []byte, r *Request) error {
 		return ErrMalformed
 	}
 	budget := maxTries
-	if !l.match(line, 0, len(l.before), true, &budget) && !l.match(line, 0, len(l.before), false, &budget) {
-		return ErrMalformed
+	if !l.match(line, 0, len(l.before), true, &budget) {
+		if budget = maxTries; !l.match(line, 0, len(l.before), false, &budget) {
+			return ErrMalformed
+		}
 	}
 	for k := range l.parts {
 		p := &l.parts[k]
@@ -142,8 +144,8 @@ func (l *literal) Parse(line []byte, r *Request) error {
 // maxTries bounds how many ways to divide a line are tried.
 const maxTries = 200
 
-// match divides the line from the part k on, which begins at. In the strict way
-// values have to look as their variables do.
+// match divides the line from the part k on, whose value begins at. In the
+// strict way a time has to be one; else a line whose time is unreadable fits too.
 func (l *literal) match(line []byte, k, at int, strict bool, budget *int) bool {
 	for ; k < len(l.parts); k++ {
 		p := &l.parts[k]
@@ -159,7 +161,7 @@ func (l *literal) match(line []byte, k, at int, strict bool, budget *int) bool {
 		}
 		if last {
 			end := len(line) - len(p.after)
-			if end < at || string(line[end:]) != p.after || strict && !l.looks(p, line[at:end]) {
+			if end < at || string(line[end:]) != p.after || !l.looks(p, line[at:end], strict) {
 				return false
 			}
 			l.at[k] = span{at, end}
@@ -173,15 +175,12 @@ func (l *literal) match(line []byte, k, at int, strict bool, budget *int) bool {
 			}
 			end := from + i
 			l.at[k] = span{at, end}
-			if !strict || p.shape != free {
-				if strict && !l.looks(p, line[at:end]) {
-					return false // and longer it would not look better
-				}
+			if !l.looks(p, line[at:end], strict) {
+				return false // and longer it would not look better
+			}
+			if p.shape != free {
 				at = end + len(p.after)
 				break
-			}
-			if !l.looks(p, line[at:end]) {
-				return false
 			}
 			if l.match(line, k+1, end+len(p.after), strict, budget) {
 				return true
@@ -197,16 +196,16 @@ func (l *literal) match(line []byte, k, at int, strict bool, budget *int) bool {
 
 // looks tells whether a value can be one of the variable. A raw quote stands in
 // none, unless nothing is escaped.
-func (l *literal) looks(p *part, value []byte) bool {
-	switch p.shape {
-	case word:
+func (l *literal) looks(p *part, value []byte, strict bool) bool {
+	switch {
+	case p.shape == word:
 		for _, c := range value {
 			if c <= ' ' || c == '"' {
 				return false
 			}
 		}
 		return true
-	case local:
+	case p.shape == local && strict:
 		if len(value) == 1 && value[0] == '-' {
 			return true
 		}

@@ -11,7 +11,7 @@ import (
 func compile(s Spec) (*literal, error) {
 	l := &literal{text: s.Format, escape: s.Escape, cookie: s.UserID.Cookie, header: s.UserID.Header}
 	if l.escape != "" && !slices.Contains(Escapes, l.escape) {
-		return nil, &SpecError{fmt.Sprintf("escape is %q", l.escape), strings.Join(Escapes, ", ")}
+		return nil, &SpecError{"escape", fmt.Sprintf("escape is %q", l.escape), strings.Join(Escapes, ", ")}
 	}
 	format, err := l.unwrap(s.Format)
 	if err != nil {
@@ -72,7 +72,7 @@ func (l *literal) unwrap(given string) (string, error) {
 		}
 		word, left, ok := nginxWord(rest)
 		if !ok {
-			return "", &SpecError{"a quote of the log_format is not closed", shape}
+			return "", &SpecError{"format", "a quote of the log_format is not closed", shape}
 		}
 		quoted := rest[0] == '\'' || rest[0] == '"'
 		rest = left
@@ -81,7 +81,7 @@ func (l *literal) unwrap(given string) (string, error) {
 			l.name, first = word, false
 		case isEscape && !quoted && directive && len(pieces) == 0:
 			if !slices.Contains(Escapes, escape) {
-				return "", &SpecError{fmt.Sprintf("the log_format has escape=%s", escape), strings.Join(Escapes, ", ")}
+				return "", &SpecError{"format", fmt.Sprintf("the log_format has escape=%s", escape), strings.Join(Escapes, ", ")}
 			}
 			l.escape = escape
 		default:
@@ -89,7 +89,7 @@ func (l *literal) unwrap(given string) (string, error) {
 		}
 	}
 	if rest != "" {
-		return "", &SpecError{"something follows the log_format's semicolon", "one directive: " + shape}
+		return "", &SpecError{"format", "something follows the log_format's semicolon", "one directive: " + shape}
 	}
 	return strings.Join(pieces, ""), nil
 }
@@ -168,7 +168,7 @@ func (l *literal) split(format string) (variables map[string]bool, err error) {
 			n++
 		}
 		if n == 0 || braces && !strings.HasPrefix(format[n:], "}") {
-			return nil, &SpecError{"a $ in the log_format names no variable", "$name or ${name}, of letters, digits and _"}
+			return nil, &SpecError{"format", "a $ in the log_format names no variable", "$name or ${name}, of letters, digits and _"}
 		}
 		name := strings.ToLower(format[:n])
 		if format = format[n:]; braces {
@@ -179,7 +179,7 @@ func (l *literal) split(format string) (variables map[string]bool, err error) {
 		text = &l.parts[len(l.parts)-1].after
 	}
 	if strings.Contains(l.before, "\n") || slices.ContainsFunc(l.parts, func(p part) bool { return strings.Contains(p.after, "\n") }) {
-		return nil, &SpecError{"the log_format has a line end inside, so that a request is no line", "a log_format of one line"}
+		return nil, &SpecError{"format", "the log_format has a line end inside, so that a request is no line", "a log_format of one line"}
 	}
 	return variables, nil
 }
@@ -217,7 +217,7 @@ func (l *literal) choose(has map[string]bool) error {
 		missing = append(missing, "$status")
 	}
 	if len(missing) > 0 {
-		return &SpecError{"the log_format lacks " + strings.Join(missing, ", and "), "a log_format that has the time, the request and $status"}
+		return &SpecError{"format", "the log_format lacks " + strings.Join(missing, ", and "), "a log_format that has the time, the request and $status"}
 	}
 	first(fieldIP, "remote_addr")
 	first(fieldHost, "host", "http_host", "server_name")
@@ -235,16 +235,16 @@ func (l *literal) chooseUser(first func(field, ...string) bool) error {
 	case l.cookie != "":
 		name := "cookie_" + strings.ToLower(l.cookie)
 		if !first(fieldUser, name) && !first(fieldCookies, "http_cookie") {
-			return &SpecError{fmt.Sprintf("the log_format has no variable with the cookie %s, which user_id names", l.cookie), "$" + name + " or $http_cookie in it"}
+			return &SpecError{"user_id", fmt.Sprintf("the log_format has no variable with the cookie %s, which user_id names", l.cookie), "$" + name + " or $http_cookie in it"}
 		}
 	case l.header != "":
 		name := "http_" + strings.ReplaceAll(strings.ToLower(l.header), "-", "_")
 		i := slices.IndexFunc(l.parts, func(p part) bool { return p.variable == name })
 		if i < 0 {
-			return &SpecError{fmt.Sprintf("the log_format has no variable with the header %s, which user_id names", l.header), "$" + name + " in it"}
+			return &SpecError{"user_id", fmt.Sprintf("the log_format has no variable with the header %s, which user_id names", l.header), "$" + name + " in it"}
 		}
 		if l.parts[i].field != noField {
-			return &SpecError{fmt.Sprintf("the header %s fills a column of its own and can't be the user id", l.header), "another header, a cookie or a param"}
+			return &SpecError{"user_id", fmt.Sprintf("the header %s fills a column of its own and can't be the user id", l.header), "another header, a cookie or a param"}
 		}
 		l.parts[i].field = fieldUser
 	}
@@ -259,7 +259,7 @@ func (l *literal) join() error {
 		if n := len(parts); n > 0 && parts[n-1].after == "" {
 			before := &parts[n-1]
 			if before.field != noField || p.field != noField {
-				return &SpecError{fmt.Sprintf("$%s and $%s of the log_format touch, so that nothing tells where one ends", before.variable, p.variable),
+				return &SpecError{"format", fmt.Sprintf("$%s and $%s of the log_format touch, so that nothing tells where one ends", before.variable, p.variable),
 					"a character between them that stands in neither"}
 			}
 			before.after, before.shape = p.after, free

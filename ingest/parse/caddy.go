@@ -138,6 +138,9 @@ func (r *Request) firstOf(b []byte, i int) (first []byte, next int) {
 			if first, next = r.scalar(b, start); next < 0 {
 				return nil, -1
 			}
+			if next < len(b) && b[next] == ']' { // the only one, as nearly always
+				return text(first), next + 1
+			}
 		}
 		return text(first), skipValue(b, i, 0)
 	}

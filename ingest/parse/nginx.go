@@ -71,9 +71,10 @@ const (
 type shape uint8
 
 const (
-	free  shape = iota // anything
-	word               // nothing with a blank
-	local              // $time_local
+	free     shape = iota // anything
+	word                  // nothing with a blank
+	local                 // $time_local
+	protocol              // $request, which ends with its protocol
 )
 
 // Name is the text that was given.
@@ -145,7 +146,8 @@ func (l *literal) Parse(line []byte, r *Request) error {
 const maxTries = 200
 
 // match divides the line from the part k on, whose value begins at. In the
-// strict way a time has to be one; else a line whose time is unreadable fits too.
+// strict way a time has to be one, and a request to end with its protocol; else a
+// line whose time is unreadable fits too, and one of HTTP/0.9.
 func (l *literal) match(line []byte, k, at int, strict bool, budget *int) bool {
 	for ; k < len(l.parts); k++ {
 		p := &l.parts[k]
@@ -175,14 +177,15 @@ func (l *literal) match(line []byte, k, at int, strict bool, budget *int) bool {
 			}
 			end := from + i
 			l.at[k] = span{at, end}
-			if !l.looks(p, line[at:end], strict) {
+			looks := l.looks(p, line[at:end], strict)
+			if !looks && p.shape != protocol {
 				return false // and longer it would not look better
 			}
-			if p.shape != free {
+			if p.shape == word || p.shape == local {
 				at = end + len(p.after)
 				break
 			}
-			if l.match(line, k+1, end+len(p.after), strict, budget) {
+			if looks && l.match(line, k+1, end+len(p.after), strict, budget) {
 				return true
 			}
 			if *budget--; *budget < 0 {
@@ -211,8 +214,19 @@ func (l *literal) looks(p *part, value []byte, strict bool) bool {
 		}
 		_, ok := parseTimeLocal(value)
 		return ok
+	case p.shape == protocol && strict && !endsWithProtocol(value):
+		return false
 	}
 	return l.escape == "none" || bytes.IndexByte(value, '"') < 0
+}
+
+// endsWithProtocol tells whether a request line has its protocol, or is none.
+func endsWithProtocol(value []byte) bool {
+	if string(value) == "-" {
+		return true
+	}
+	version, ok := bytes.CutPrefix(value[bytes.LastIndexByte(value, ' ')+1:], []byte("HTTP/"))
+	return ok && len(version) < len(value)-5 && len(bytes.Trim(version, "0123456789.")) == 0
 }
 
 // quoteEnd gives where the quote stands that ends a value, or -1.
@@ -344,6 +358,8 @@ func shapeOf(variable string) shape {
 	switch variable {
 	case "time_local":
 		return local
+	case "request":
+		return protocol
 	case "remote_addr", "realip_remote_addr", "binary_remote_addr", "remote_port", "server_addr", "server_port", "server_protocol", "msec", "time_iso8601",
 		"status", "request_id", "request_method", "request_time", "request_length", "bytes_sent", "body_bytes_sent", "pid", "connection",
 		"connection_requests", "scheme", "host", "pipe", "https", "gzip_ratio", "ssl_protocol", "ssl_cipher", "ssl_session_reused":

@@ -177,6 +177,8 @@ func expressionOf(t *testing.T, l *literal) *regexp.Regexp {
 			b.WriteString(`([^"\x00-\x20]*?)`)
 		case p.shape == local:
 			b.WriteString(`(\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}|-)`)
+		case p.shape == protocol:
+			b.WriteString(`([^"]*? HTTP/[0-9.]*|-)`)
 		default:
 			b.WriteString(`([^"]*?)`)
 		}

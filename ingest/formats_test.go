@@ -109,7 +109,7 @@ var oddFormats = []string{
 // The same traffic in every format gives the same events, as far as the format
 // carries them; plain, packed, and followed while it is written, with restarts.
 func TestTheSameTrafficInEveryFormat(t *testing.T) {
-	const lines = 1000
+	const lines = 300
 	base := trafficIn(t, "pixledger", lines)
 	type variant struct {
 		name string
@@ -179,7 +179,7 @@ func TestTheSameTrafficInEveryFormat(t *testing.T) {
 				opts := testOptions(l)
 				opts.Format, opts.Sources = "", []Source{source}
 				opts.Sources[0].Path = log
-				opts.Rows = 400
+				opts.Rows = 120
 				ingest(t, opts, log)
 				compare(t, "read at once"+packed, l)
 			}
@@ -188,7 +188,7 @@ func TestTheSameTrafficInEveryFormat(t *testing.T) {
 			d.opts.Sources[0].Path = d.log
 			r := rand.New(rand.NewPCG(1, uint64(len(v.log))))
 			for rest := v.log; ; {
-				n := min(len(rest), 1+r.IntN(len(v.log)/4))
+				n := min(len(rest), 1+r.IntN(len(v.log)/2))
 				appendTo(t, d.log, string(rest[:n]))
 				rest = rest[n:]
 				whole := bytes.LastIndexByte(v.log[:len(v.log)-len(rest)], '\n') + 1
@@ -241,7 +241,7 @@ func cloudfrontOptions(l *lake.Lake, log string) Options {
 func TestFieldsHoldFromWhereTheyStand(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 5))
 	t.Run("in many blocks", func(t *testing.T) {
-		log, ids := reordered(r, 50_000)
+		log, ids := reordered(r, 25_000)
 		for _, packed := range []bool{false, true} {
 			l, path := testLake(t), filepath.Join(t.TempDir(), "cdn.log")
 			content := string(log)
@@ -309,6 +309,11 @@ func TestHeadersAloneAreNoFile(t *testing.T) {
 	opts.Format = ""
 	empty, packed, whole := at("empty.log", headers), at("packed.log.gz", gz(t, headers)), at("whole.log", string(log))
 	wantState(t, ingest(t, opts, empty, packed), NoLines, NoLines)
+	for _, s := range Survey([]Source{{Name: "a", Path: empty}, {Name: "b", Path: packed}}, &lake.State{}) {
+		if s.Lag != 0 || s.Err != nil {
+			t.Errorf("%s: %d bytes wait, %v", s.Path, s.Lag, s.Err)
+		}
+	}
 	wantState(t, ingest(t, opts, whole, empty, packed), Read, NoLines, NoLines)
 	wantState(t, ingest(t, opts, empty, packed, whole), NoLines, NoLines, AlreadyRead)
 	wantIDs(t, l, ids)

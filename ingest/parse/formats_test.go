@@ -106,7 +106,7 @@ func TestEveryFormatReadsWhatItWrites(t *testing.T) {
 		}
 		f := k.New(s.UserID)
 		odd := !strings.Contains(s.Format, "tabs") && !strings.Contains(s.Format, `"$uid_got/$uid_set"`)
-		for range 3000 {
+		for range 600 {
 			q := r.request(odd)
 			if s.UserID.Cookie != "" {
 				q.User, q.UIDGot, q.UIDSet = q.UIDGot, nil, nil
@@ -245,5 +245,41 @@ func BenchmarkFormats(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "lines/s")
 		})
+	}
+}
+
+// lettered is a format of a test's own: TIME,STATUS.
+type lettered struct{}
+
+func (lettered) Name() string       { return "lettered" }
+func (lettered) Header([]byte) bool { return false }
+func (lettered) Parse(line []byte, r *Request) error {
+	r.reset()
+	seconds, status, ok := bytes.Cut(line, []byte{','})
+	if !ok {
+		return ErrMalformed
+	}
+	r.Time, r.HasTime = parseSeconds(seconds)
+	r.Status, r.HasStatus = parseStatus(status)
+	return nil
+}
+
+// One entry in the table makes a format: it is named, found, recognised, and
+// allowed where a format is.
+func TestAFormatIsOneEntry(t *testing.T) {
+	before := kinds
+	t.Cleanup(func() { kinds = before })
+	kinds = append(kinds[:len(kinds):len(kinds)], &Kind{Name: "lettered", New: func(UserID) Format { return lettered{} }})
+	if f, err := New(Spec{Format: "lettered", UserID: UserID{Param: "uid"}}); err != nil || f.Name() != "lettered" {
+		t.Errorf("got %v, %v", f, err)
+	}
+	if f, err := Detect([]byte("1793577600.5,200\n1793577601,204\n")); err != nil || f.Name() != "lettered" {
+		t.Errorf("recognised as %v, %v", f, err)
+	}
+	if names := strings.Join(Names(), " "); !strings.HasSuffix(names, " lettered") || !strings.Contains(AllowedFormats(), "lettered") {
+		t.Errorf("named %s", names)
+	}
+	if _, err := New(Spec{Format: "lettered", UserID: UserID{Cookie: "uid"}}); err == nil {
+		t.Error("it takes a cookie that it does not carry")
 	}
 }

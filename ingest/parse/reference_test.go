@@ -142,7 +142,7 @@ func TestJSONFormatsAgainstEncodingJSON(t *testing.T) {
 	for _, format := range jsonFormats {
 		k, _ := Spec{Format: format}.Kind()
 		read := 0
-		for range 30_000 {
+		for range 6_000 {
 			q := r.request(true)
 			for _, field := range []*[]byte{&q.URI, &q.Referer, &q.UserAgent} {
 				*field = bytes.ToValidUTF8(*field, []byte("?"))
@@ -157,7 +157,7 @@ func TestJSONFormatsAgainstEncodingJSON(t *testing.T) {
 				read++
 			}
 		}
-		if read < 10_000 {
+		if read < 2_000 {
 			t.Errorf("%s: only %d lines were read", format, read)
 		}
 	}
@@ -198,7 +198,7 @@ func TestLogFormatsAgainstRegularExpressions(t *testing.T) {
 		l.escape, l.json, l.either = "default", nil, false
 		re := expressionOf(t, l)
 		read := 0
-		for range 10_000 {
+		for range 2_000 {
 			q := r.request(false)
 			b := l.append(nil, q, UserID{})
 			for range r.IntN(3) {
@@ -222,7 +222,7 @@ func TestLogFormatsAgainstRegularExpressions(t *testing.T) {
 				}
 			}
 		}
-		if read < 2_000 {
+		if read < 400 {
 			t.Errorf("%s: only %d lines were read", text, read)
 		}
 	}

@@ -178,10 +178,10 @@ func (l *literal) match(line []byte, k, at int, strict bool, budget *int) bool {
 			end := from + i
 			l.at[k] = span{at, end}
 			looks := l.looks(p, line[at:end], strict)
-			if !looks && p.shape != protocol {
+			if !looks && p.shape != protocol && (p.shape != local || end-at >= timeLen) {
 				return false // and longer it would not look better
 			}
-			if p.shape == word || p.shape == local {
+			if looks && (p.shape == word || p.shape == local) {
 				at = end + len(p.after)
 				break
 			}

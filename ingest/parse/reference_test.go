@@ -190,7 +190,7 @@ func expressionOf(t *testing.T, l *literal) *regexp.Regexp {
 func TestLogFormatsAgainstRegularExpressions(t *testing.T) {
 	r := random{rand.New(rand.NewPCG(9, 9))}
 	pieces := []string{`"`, ` `, "-", `] `, ` [`, `\x22`, `\`, "é", "200", "[01/Nov/2026:00:00:00 +0000] ", ` "`, `" `, "GET"}
-	for _, text := range append(literals, `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent`, `$msec $http_x_a $http_x_b $status $request`) {
+	for _, text := range append(literals, `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent`, `$msec $http_x_a $http_x_b $status $request`, `$time_local $status $request`) {
 		l, err := compile(Spec{Format: text, Escape: "default"})
 		if err != nil {
 			t.Fatal(err)

@@ -151,15 +151,21 @@ func (r *Request) percent(b []byte) []byte {
 }
 
 func appendPercent(dst, b []byte) []byte {
-	for i := 0; i < len(b); i++ {
-		if b[i] == '%' && i+2 < len(b) && unhex[b[i+1]] >= 0 && unhex[b[i+2]] >= 0 {
-			dst = append(dst, byte(unhex[b[i+1]])<<4|byte(unhex[b[i+2]]))
-			i += 2
-			continue
+	for {
+		i := bytes.IndexByte(b, '%')
+		if i < 0 {
+			return append(dst, b...)
 		}
-		dst = append(dst, b[i])
+		dst = append(dst, b[:i]...)
+		b = b[i:]
+		if len(b) > 2 && unhex[b[1]] >= 0 && unhex[b[2]] >= 0 {
+			dst = append(dst, byte(unhex[b[1]])<<4|byte(unhex[b[2]]))
+			b = b[3:]
+		} else {
+			dst = append(dst, '%')
+			b = b[1:]
+		}
 	}
-	return dst
 }
 
 // target puts a path and a query that were logged apart together again.

@@ -37,6 +37,7 @@ type part struct {
 	variable string
 	after    string
 	quoted   bool // between two quotes that can't stand in its value
+	sure     bool // what stands behind it can't stand in its value, for it would be escaped
 	shape    shape
 	field    field
 }
@@ -142,8 +143,9 @@ func (l *literal) Parse(line []byte, r *Request) error {
 	return nil
 }
 
-// maxTries bounds how many ways to divide a line are tried.
-const maxTries = 200
+// maxTries bounds how many ways to divide a line are tried, for whoever makes a
+// request makes up what stands in its fields.
+const maxTries = 100
 
 // match divides the line from the part k on, whose value begins at. In the
 // strict way a time has to be one, and a request to end with its protocol; else a
@@ -178,10 +180,10 @@ func (l *literal) match(line []byte, k, at int, strict bool, budget *int) bool {
 			end := from + i
 			l.at[k] = span{at, end}
 			looks := l.looks(p, line[at:end], strict)
-			if !looks && p.shape != protocol && (p.shape != local || end-at >= timeLen) {
+			if !looks && (p.sure || p.shape != protocol && (p.shape != local || end-at >= timeLen)) {
 				return false // and longer it would not look better
 			}
-			if looks && (p.shape == word || p.shape == local) {
+			if looks && (p.sure || p.shape == word || p.shape == local) {
 				at = end + len(p.after)
 				break
 			}

@@ -39,6 +39,7 @@ func compile(s Spec) (*literal, error) {
 		if i > 0 {
 			before = l.parts[i-1].after
 		}
+		p.sure = l.escape != "none" && strings.ContainsFunc(p.after, func(r rune) bool { return r < ' ' || r == '"' })
 		p.quoted = l.escape != "none" && strings.HasSuffix(before, `"`) && strings.HasPrefix(p.after, `"`)
 	}
 	if l.escape == "json" {

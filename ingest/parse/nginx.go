@@ -38,6 +38,7 @@ type part struct {
 	after    string
 	quoted   bool // between two quotes that can't stand in its value
 	sure     bool // what stands behind it can't stand in its value, for it would be escaped
+	slash    bool // a host with the path right behind it: it ends before the next slash
 	shape    shape
 	field    field
 }
@@ -161,6 +162,15 @@ func (l *literal) match(line []byte, k, at int, strict bool, budget *int) bool {
 			}
 			l.at[k] = span{at, end}
 			at = end + len(p.after)
+			continue
+		}
+		if p.slash {
+			i := bytes.IndexByte(line[at:], '/')
+			if i < 0 || !l.looks(p, line[at:at+i], strict) {
+				return false
+			}
+			l.at[k] = span{at, at + i}
+			at += i
 			continue
 		}
 		if last {

@@ -252,13 +252,19 @@ func (l *literal) chooseUser(first func(field, ...string) bool) error {
 	return nil
 }
 
-// join makes one of variables that touch where none of them is read, and
-// refuses others that do: nothing says where one ends.
+// join makes one of variables that touch where none of them is read, lets a host
+// touch the path behind it, and refuses others that do: nothing says where one
+// ends.
 func (l *literal) join() error {
 	var parts []part
 	for _, p := range l.parts {
 		if n := len(parts); n > 0 && parts[n-1].after == "" {
 			before := &parts[n-1]
+			if isHost(before.variable) && (p.variable == "request_uri" || p.variable == "uri") {
+				before.slash = true
+				parts = append(parts, p)
+				continue
+			}
 			if before.field != noField || p.field != noField {
 				return &SpecError{"format", fmt.Sprintf("$%s and $%s of the log_format touch, so that nothing tells where one ends", before.variable, p.variable),
 					"a character between them that stands in neither"}
@@ -272,6 +278,10 @@ func (l *literal) join() error {
 	l.parts = parts
 	l.at = make([]span, len(parts))
 	return nil
+}
+
+func isHost(variable string) bool {
+	return variable == "host" || variable == "http_host" || variable == "server_name"
 }
 
 // flat gives the keys of a text that is one flat JSON object with each variable

@@ -169,8 +169,12 @@ func expressionOf(t *testing.T, l *literal) *regexp.Regexp {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString(`(?s)\A` + regexp.QuoteMeta(l.before))
-	for _, p := range l.parts {
+	for i, p := range l.parts {
 		switch {
+		case i > 0 && l.parts[i-1].slash:
+			b.WriteString(`(/[^"]*?)`)
+		case p.slash && p.shape == word:
+			b.WriteString(`([^"\x00-\x20/]*)`)
 		case p.quoted:
 			b.WriteString(`((?:[^"\\]|\\.)*)`)
 		case p.shape == word:
@@ -190,7 +194,8 @@ func expressionOf(t *testing.T, l *literal) *regexp.Regexp {
 func TestLogFormatsAgainstRegularExpressions(t *testing.T) {
 	r := random{rand.New(rand.NewPCG(9, 9))}
 	pieces := []string{`"`, ` `, "-", `] `, ` [`, `\x22`, `\`, "é", "200", "[01/Nov/2026:00:00:00 +0000] ", ` "`, `" `, "GET"}
-	for _, text := range append(literals, `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent`, `$msec $http_x_a $http_x_b $status $request`, `$time_local $status $request`) {
+	for _, text := range append(literals, `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent`, `$msec $http_x_a $http_x_b $status $request`, `$time_local $status $request`,
+		`$msec "$request_method $scheme://$host$request_uri $server_protocol" $status`) {
 		l, err := compile(Spec{Format: text, Escape: "default"})
 		if err != nil {
 			t.Fatal(err)

@@ -273,6 +273,18 @@ func TestFieldsHoldFromWhereTheyStand(t *testing.T) {
 			wantIDs(t, l, ids)
 		}
 	})
+	t.Run("looked at from its end", func(t *testing.T) {
+		log, _ := reordered(r, 3000)
+		path := filepath.Join(t.TempDir(), "cdn.log")
+		write(t, path, string(log))
+		opts := cloudfrontOptions(testLake(t), path)
+		for name, look := range map[string]func(Options, *Source, string, time.Time) (*Inspection, error){"first": Inspect, "last": InspectEnd} {
+			in, err := look(opts, &opts.Sources[0], path, testTime)
+			if err != nil || in.Account.Events["impression"] < 900 || len(in.Account.Rejects) > 0 || in.Account.Ignored > 0 {
+				t.Errorf("the %s lines: %+v, %v", name, in, err)
+			}
+		}
+	})
 	t.Run("followed", func(t *testing.T) {
 		log, ids := reordered(r, 800)
 		d := newFollowing(t)

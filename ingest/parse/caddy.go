@@ -6,7 +6,7 @@ package parse
 type caddy struct{ user UserID }
 
 var caddyKind = Kind{
-	Name: "caddy", What: "Caddy's JSON access log", New: func(u UserID) Format { return caddy{u} }, Cookies: true, Headers: true,
+	Name: "caddy", New: func(u UserID) Format { return caddy{u} }, Cookies: true, Headers: true,
 	Lacks:  PartFirstUser,
 	Append: appendCaddy,
 }

@@ -8,7 +8,7 @@ import "time"
 type cloudflare struct{ user UserID }
 
 var cloudflareKind = Kind{
-	Name: "cloudflare", What: "Cloudflare's Logpush, NDJSON", New: func(u UserID) Format { return cloudflare{u} }, Cookies: true, Headers: true,
+	Name: "cloudflare", New: func(u UserID) Format { return cloudflare{u} }, Cookies: true, Headers: true,
 	Lacks:  PartFirstUser,
 	Append: appendCloudflare,
 }

@@ -19,7 +19,7 @@ type cloudfront struct {
 }
 
 var cloudfrontKind = Kind{
-	Name: "cloudfront", What: "Amazon CloudFront's standard log", New: newCloudfront, Cookies: true,
+	Name: "cloudfront", New: newCloudfront, Cookies: true,
 	Lacks:   PartFirstUser | PartGPC | PartMillis,
 	Layout:  cloudfrontFields,
 	Heading: "#Version: 1.0\n" + cloudfrontFields + " " + cloudfrontOrder + "\n",

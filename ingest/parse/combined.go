@@ -16,7 +16,7 @@ import (
 type Combined struct{}
 
 var combinedKind = Kind{
-	Name: "combined", What: "nginx's predefined format, and Apache's", New: func(UserID) Format { return Combined{} },
+	Name: "combined", New: func(UserID) Format { return Combined{} },
 	Lacks: PartID | PartHost | PartUser | PartFirstUser | PartGPC | PartMillis,
 }
 

@@ -11,7 +11,7 @@ import (
 type fastly struct{}
 
 var fastlyKind = Kind{
-	Name: "fastly", What: "Fastly's JSON example", New: func(UserID) Format { return fastly{} },
+	Name: "fastly", New: func(UserID) Format { return fastly{} },
 	Append: appendFastly,
 }
 

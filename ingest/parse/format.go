@@ -29,8 +29,6 @@ var ErrMalformed = errors.New("the line does not fit its log format")
 // Kind is a log format as the rest of the program knows it.
 type Kind struct {
 	Name string
-	// What says in a few words whose format it is.
-	What string
 	// New gives a reader for one file. Of the places of the user id it gets only
 	// one that the format has.
 	New func(user UserID) Format

@@ -20,7 +20,6 @@ import (
 // quotes may leave nothing behind.
 type literal struct {
 	text   string // as given
-	name   string // of the directive, or empty
 	escape string
 	either bool // the escape was not said: both nginx's own and JSON's are undone
 	before string
@@ -87,7 +86,7 @@ func (*literal) Header([]byte) bool { return false }
 
 // kind gives the format as the table would have it.
 func (l *literal) kind() *Kind {
-	k := &Kind{Name: "log_format", What: "nginx's log_format " + l.name, Cookies: true, Headers: true, New: l.reader, Append: l.append}
+	k := &Kind{Name: "log_format", Cookies: true, Headers: true, New: l.reader, Append: l.append}
 	has := map[field]bool{}
 	for _, p := range l.parts {
 		has[p.field] = true

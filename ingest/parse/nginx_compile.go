@@ -79,7 +79,7 @@ func (l *literal) unwrap(given string) (string, error) {
 		rest = left
 		switch escape, isEscape := strings.CutPrefix(word, "escape="); {
 		case first:
-			l.name, first = word, false
+			first = false
 		case isEscape && !quoted && directive && len(pieces) == 0:
 			if !slices.Contains(Escapes, escape) {
 				return "", &SpecError{"format", fmt.Sprintf("the log_format has escape=%s", escape), strings.Join(Escapes, ", ")}

@@ -7,7 +7,7 @@ package parse
 type Pixledger struct{}
 
 var pixledgerKind = Kind{
-	Name: "pixledger", What: "the product's own edge", New: func(UserID) Format { return Pixledger{} },
+	Name: "pixledger", New: func(UserID) Format { return Pixledger{} },
 }
 
 // Name is "pixledger".

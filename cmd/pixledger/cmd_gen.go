@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/spf13/cobra"
 
+	"pixledger/ingest/parse"
 	"pixledger/ingest/synth"
 	"pixledger/schemas/disk"
 )
@@ -29,7 +30,9 @@ func (a *app) genCommand() *cobra.Command {
 fewer clicks, some conversions, people who come back, robots, opt-outs, broken
 lines. The same flags give the same bytes on any machine. With --init-catalog the
 catalog of its built-in network is written beside it, so that the log can be
-attributed. An output that ends in .gz or .zst is compressed.
+attributed. Where a format carries no cookies the user id is the parameter uid, and
+where it has no field of its own for it the cookie uid. An output that ends in .gz
+or .zst is compressed.
 
 --planted writes another, small log: a week of a network in which fraud of every
 kind that report suspicious_traffic finds is planted, among people who are busy
@@ -37,7 +40,7 @@ and none.`,
 		Example: "  pixledger gen --lines 1000000 -o pixel.log --init-catalog catalog.yaml\n  pixledger gen --seed 7 --start 2026-11-01T00:00:00Z --days 30 --format combined -o access.log.gz",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := oneOf("format", o.Format, []string{synth.Pixledger, synth.Combined}); err != nil {
+			if err := checkFormat(o.Format); err != nil {
 				return err
 			}
 			for _, name := range []string{"lines", "days", "users"} {
@@ -93,7 +96,7 @@ and none.`,
 	f.StringVar(&start, "start", "2026-11-01T00:00:00Z", "when the log begins, RFC 3339")
 	f.IntVar(&days, "days", 0, "how many days it spans (default: what its lines need)")
 	f.IntVar(&o.Users, "users", 0, "how many people (default: one for 25 lines)")
-	f.StringVar(&o.Format, "format", synth.Pixledger, "the log format, pixledger or combined")
+	f.StringVar(&o.Format, "format", synth.Pixledger, "the log format: "+parse.AllowedFormats())
 	f.StringVarP(&out, "output", "o", "", "write to a file, in one step")
 	f.BoolVar(&planted, "planted", false, "write the small log with planted fraud")
 	f.StringVar(&catalog, "init-catalog", "", "write the network's catalog to this file, which must not exist")

@@ -7,6 +7,7 @@ package rewrite
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	_ "embed" // the statements
@@ -15,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -398,21 +400,23 @@ func (w *rewriting) times(ctx context.Context, d schemas.Dataset, file string) (
 // those that came meanwhile or were not to be rewritten.
 func (w *rewriting) draft(state *lake.State) (*lake.Draft, error) {
 	d := &lake.Draft{Kind: w.Kind, At: w.Now, Replace: w.staged, Notes: w.Notes, Linger: w.Linger}
+	rewritten, folders := map[string]bool{}, map[string]int{}
 	for i, f := range w.Folders {
-		left := map[string]bool{}
+		folders[f.Path] = i
 		for _, file := range f.Files {
 			if _, live := state.Files[file.Path]; !live {
 				return nil, fmt.Errorf("%s: %w", file.Path, ErrMoved)
 			}
-			left[file.Path] = true
-		}
-		for _, file := range state.Folder(f.Path) {
-			if !left[file.Path] {
-				d.Keep = append(d.Keep, file)
-				w.result.Folders[i].Kept++
-			}
+			rewritten[file.Path] = true
 		}
 	}
+	for p, file := range state.Files {
+		if i, ok := folders[path.Dir(p)]; ok && !rewritten[p] {
+			d.Keep = append(d.Keep, file)
+			w.result.Folders[i].Kept++
+		}
+	}
+	slices.SortFunc(d.Keep, func(a, b lake.File) int { return cmp.Compare(a.Path, b.Path) })
 	return d, nil
 }
 

@@ -78,7 +78,8 @@ type Job struct {
 	// Change gives by dataset the SELECT that changes rows: over the view
 	// rows_before, with the columns of the dataset in their order. A dataset that
 	// it does not name keeps its rows as they are. Which rows there are must not
-	// change: a row is changed and none is left out.
+	// change: a row is changed and none is left out. The statement is run twice, to
+	// write and to compare: what is drawn at random is drawn by Prepare.
 	Change map[string]string
 	// Prepare makes what Change reads (tables, variables), if not nil.
 	Prepare func(context.Context, *lakedb.DB) error
@@ -225,6 +226,9 @@ func (w *rewriting) folder(ctx context.Context, n int, f Folder) error {
 	out := Rewritten{Path: f.Path, FilesBefore: len(f.Files)}
 	settled, newest := true, int64(0)
 	for _, file := range f.Files {
+		if err := w.unchanged(file); err != nil {
+			return err
+		}
 		out.Rows += file.Rows
 		out.BytesBefore += file.Bytes
 		settled = settled && file.Settled

@@ -166,7 +166,9 @@ func TestBackupUnderLoad(t *testing.T) {
 			copyTree(t, log, backup(i))
 		}
 		restored.launch()
-		waitFor(t, "the rest of the lines", func() bool { return strings.Contains(restored.run("status", "--json"), fmt.Sprintf(`"lines": %d`, lines)) }, restored.said)
+		waitFor(t, "the rest of the lines", func() bool {
+			return strings.Contains(restored.run("status", "--json"), fmt.Sprintf(`"lines": %d`, lines))
+		}, restored.said)
 		restored.stop()
 		restored.expectLines(lines)
 		if out := restored.run("status", "--json"); !strings.Contains(out, `"gaps": []`) {

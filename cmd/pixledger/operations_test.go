@@ -6,11 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"pixledger/ingest"
 )
 
 // drillLine is the line of a log with a number: one in four is a click, one in
@@ -178,6 +181,52 @@ func TestBackupUnderLoad(t *testing.T) {
 		restored.run("rebuild")
 		if out := restored.run("verify", "--now", closes[2]); !strings.Contains(out, "no differences") {
 			t.Errorf("verify: %s", out)
+		}
+	}
+}
+
+// An ingest that is ended while it waits for room says nothing of files whose lines
+// it could not commit: not that they have none.
+func TestIngestThatWasEndedClaimsNothing(t *testing.T) {
+	sum := &ingest.Summary{Files: []*ingest.FileReport{{Path: "pixel.log", State: ingest.NoLines}}}
+	for _, failed := range []bool{false, true} {
+		var out bytes.Buffer
+		printIngest(&out, sum, "", failed)
+		if strings.Contains(out.String(), "no complete line") == failed {
+			t.Errorf("failed: %v; it says\n%s", failed, out.String())
+		}
+	}
+}
+
+// The alerts, tests and files that docs/operations.md names are there.
+func TestOperationsNamesWhatThereIs(t *testing.T) {
+	page := readText(t, filepath.Join(repository, "docs", "operations.md"))
+	rules := readText(t, filepath.Join(repository, "docs", "prometheus", "pixledger.rules.yml"))
+	var tests strings.Builder
+	for _, dir := range []string{".", "../../ingest"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			tests.WriteString(readText(t, file))
+		}
+	}
+	names := regexp.MustCompile("`(?:(Pixledger[A-Za-z]+)|(Test[A-Za-z]+)|((?:testdata|ingest|cmd)/[^ `]+)).*?`").FindAllStringSubmatch(page, -1)
+	if len(names) < 15 {
+		t.Errorf("it names %d", len(names))
+	}
+	for _, m := range names {
+		switch {
+		case m[1] != "" && !strings.Contains(rules, "alert: "+m[1]+"\n"):
+			t.Errorf("there is no alert %s", m[1])
+		case m[2] != "" && !strings.Contains(tests.String(), "func "+m[2]+"("):
+			t.Errorf("there is no test %s", m[2])
+		case m[3] != "":
+			_, here := os.Stat(m[3])
+			if _, err := os.Stat(filepath.Join(repository, m[3])); err != nil && here != nil {
+				t.Errorf("there is no file %s", m[3])
+			}
 		}
 	}
 }

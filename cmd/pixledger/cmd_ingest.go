@@ -13,6 +13,7 @@ import (
 
 	"pixledger/ingest"
 	"pixledger/ingest/decode"
+	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
 
@@ -108,6 +109,7 @@ func printIngest(w io.Writer, sum *ingest.Summary, dir string, failed bool) {
 		if rel, err := filepath.Rel(dir, name); err == nil && filepath.IsAbs(name) && filepath.IsLocal(rel) {
 			name = rel
 		}
+		name = schemas.Shown(name)
 		switch {
 		case f.Commits > 0:
 			fmt.Fprintf(w, "%s: %s", name, accountText(&f.Counts))
@@ -176,6 +178,7 @@ type sourceLag struct {
 	Lag     int64 // bytes
 	Last    time.Time
 	Problem string
+	Missing string // the path of a log that is not there
 }
 
 func sourceLags(cfg *Config, state *lake.State) []sourceLag {
@@ -193,7 +196,7 @@ func sourceLags(cfg *Config, state *lake.State) []sourceLag {
 		case s.Err != nil:
 			o.Problem = s.Err.Error()
 		case s.Missing:
-			o.Problem = s.Path + " does not exist"
+			o.Missing = s.Path
 		}
 	}
 	return out

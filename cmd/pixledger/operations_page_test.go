@@ -80,9 +80,7 @@ func newDrillMachine(t *testing.T) *drillMachine {
 		t.Fatal(err)
 	}
 	m := &drillMachine{t: t, root: filepath.Join(top, "machine"), address: edgetest.Addr(t)}
-	// The race detector would let each of some two hundred commands wait for a
-	// second at its end.
-	m.env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "ROOT="+m.root, "ADDRESS="+m.address, "TZ=UTC",
+	m.env = append(os.Environ(), "ROOT="+m.root, "ADDRESS="+m.address, "TZ=UTC",
 		"PIXLEDGER="+filepath.Join(top, "program", "pixledger"), "WORLD="+filepath.Join(tools, "world.sh"), "DOCS="+docs,
 		"PATH="+filepath.Join(tools, "bin")+":"+filepath.Join(docs, "systemd")+":"+os.Getenv("PATH"))
 	t.Cleanup(m.end)

@@ -136,7 +136,14 @@ func TestBackupUnderLoad(t *testing.T) {
 	closes := []string{"2025-11-14T06:00:00Z", "2025-11-15T06:00:00Z", "2025-11-16T06:00:00Z"}
 	night := func(i int) {
 		w.run("close", "--now", closes[i])
-		w.run("export", "--now", closes[i])
+		// An attribution that exchanges a folder while the export reads it makes it
+		// fail; the daemon's scheduler tries it again, too.
+		last := ""
+		waitFor(t, "the export", func() bool {
+			_, errOut, code := w.try("export", "--now", closes[i])
+			last = errOut
+			return code == 0
+		}, func() string { return last })
 	}
 	atLeast(100)
 	night(0)

@@ -144,7 +144,9 @@ func (f *flight) publish() error {
 	for i, w := range g.workers {
 		res := results[i]
 		for _, f := range res.Files {
-			draft.Add = append(draft.Add, lake.Staged(f))
+			draft.Add = append(draft.Add, lake.Staged{
+				Folder: f.Folder, Name: f.Name, Rows: f.Rows, Bytes: f.Bytes, SHA256: f.SHA256, MinTime: f.MinTime, MaxTime: f.MaxTime,
+			})
 		}
 		for id, a := range res.Accounts {
 			days[id] = lake.AddDays(days[id], a.Days)

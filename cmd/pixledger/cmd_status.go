@@ -34,6 +34,7 @@ type statusReport struct {
 	Edge     *edgeStatus    `json:"edge,omitempty"` // nil without edge.conf
 	Jobs     []jobStatus    `json:"jobs"`
 	Datasets []datasetSize  `json:"datasets"`
+	Compact  compactStatus  `json:"compact"`
 	Warnings []warning      `json:"warnings"`
 }
 
@@ -91,6 +92,13 @@ type datasetSize struct {
 	Files int    `json:"files"`
 	Rows  int64  `json:"rows"`
 	Bytes int64  `json:"bytes"`
+}
+
+// compactStatus is what the next compaction will merge.
+type compactStatus struct {
+	Folders int   `json:"folders"`
+	Files   int   `json:"files"`
+	Bytes   int64 `json:"bytes"`
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -197,6 +205,9 @@ func (r *statusReport) rows() [][]string {
 		add("dataset", d.Name, "rows", d.Rows)
 		add("dataset", d.Name, "bytes", d.Bytes)
 	}
+	add("compact", "", "folders", r.Compact.Folders)
+	add("compact", "", "files", r.Compact.Files)
+	add("compact", "", "bytes", r.Compact.Bytes)
 	for _, w := range r.Warnings {
 		add("warning", w.What, "remedy", w.Remedy)
 	}
@@ -248,6 +259,7 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 		return nil, err
 	}
 	r.Datasets = datasetSizes(state)
+	r.compaction(state)
 	return r, nil
 }
 
@@ -322,6 +334,9 @@ func (r *statusReport) print(w io.Writer) error {
 	fmt.Fprintln(t, "\ndataset\tfiles\trows\tbytes")
 	for _, d := range r.Datasets {
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\n", d.Name, d.Files, d.Rows, d.Bytes)
+	}
+	if c := r.Compact; c.Folders > 0 {
+		fmt.Fprintf(t, "\nto compact\t%s of %s, %d bytes\n", count(c.Files, "file"), count(c.Folders, "folder"), c.Bytes)
 	}
 	err := t.Flush()
 	return errors.Join(err, printWarnings(w, r.Warnings))

@@ -18,8 +18,8 @@ type work struct {
 	cache    *cache
 	settings *settings
 	changes  changes
-	// Files that came since. Of a folder that was compacted meanwhile they are
-	// the whole of it: more than is new, which does no harm.
+	// Files that came since. One that a compaction made of new and known ones
+	// is among them: it has more than is new, which does no harm.
 	conversions, clicks, impressions, voids []lake.File
 	stale                                   []string // days whose live attributions are not the last that were decided
 	// Decisions on conversions before this UTC date are frozen; "": none are.
@@ -112,7 +112,7 @@ func cameSince(l *lake.Lake, state *lake.State, c *cache) (files []string, whole
 	}
 	if onlyAdded(state, c.ReadSeq) {
 		for p := range state.Files {
-			if decides(p) && lake.CommitOf(p) > c.ReadSeq {
+			if decides(p) && lake.NewestOf(state.Files[p]) > c.ReadSeq {
 				files = append(files, p)
 			}
 		}
@@ -140,20 +140,18 @@ func cameSince(l *lake.Lake, state *lake.State, c *cache) (files []string, whole
 					continue // all that rested on what it takes away is frozen
 				}
 				return nil, false, nil
-			case compactKind:
+			case lake.CompactKind:
 			default:
 				return nil, false, nil
 			}
-			// The same rows in other files: new where some of them were.
-			some := false
+			// The same rows in other files: new where some of them are.
 			for p := range came {
 				if path.Dir(p) == f.Path {
 					delete(came, p)
-					some = true
 				}
 			}
 			for _, file := range f.Files {
-				if some {
+				if lake.NewestOf(file) > c.ReadSeq {
 					came[file.Path] = true
 				}
 			}
@@ -166,8 +164,8 @@ func cameSince(l *lake.Lake, state *lake.State, c *cache) (files []string, whole
 	return files, true, nil
 }
 
-// onlyAdded tells whether no commit after the given one can have exchanged a
-// folder of what decides: then the names of the files say which are new, and no
+// onlyAdded tells whether no commit after the given one can have taken rows of
+// what decides away: then the files themselves say which hold new ones, and no
 // record need be read.
 func onlyAdded(state *lake.State, seq int64) bool {
 	for kind, last := range state.Latest {
@@ -178,9 +176,9 @@ func onlyAdded(state *lake.State, seq int64) bool {
 	return true
 }
 
-// addingKinds are the kinds of commits that add files to events and voids, and
-// exchange none of theirs.
-var addingKinds = []string{"ingest", CommitKind, "close", "void", "credit"}
+// addingKinds are the kinds of commits that add files to events and voids, or
+// put the same rows in others, and take none away.
+var addingKinds = []string{"ingest", CommitKind, "close", "void", "credit", lake.CompactKind}
 
 // RetentionKind is the kind of the commits that erase events, and NoteFrozen
 // their note of the UTC date before which decisions are frozen from then on.
@@ -188,9 +186,6 @@ const (
 	RetentionKind = "retention"
 	NoteFrozen    = "frozen_before"
 )
-
-// compactKind is the kind of the commits that put the same rows in other files.
-const compactKind = "compact"
 
 // decides tells whether a file of the lake is among what decides attribution.
 func decides(path string) bool {

@@ -125,5 +125,17 @@ func (l *Handmade) Compact(folder string, events []reference.Event) {
 			of = append(of, e)
 		}
 	}
-	l.Replace(lake.Draft{Kind: "compact"}, l.eventFile(folder, of))
+	state, err := l.State()
+	if err != nil {
+		l.t.Fatalf("%v", err)
+	}
+	var newest int64
+	for _, f := range state.Folder(folder) {
+		newest = max(newest, lake.NewestOf(f))
+	}
+	draft := lake.Draft{Kind: lake.CompactKind, Replace: map[string][]lake.Staged{}}
+	l.publish(draft, []File{l.eventFile(folder, of)}, func(d *lake.Draft, f lake.Staged) {
+		f.Newest = newest
+		d.Replace[folder] = append(d.Replace[folder], f)
+	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"pixledger/ingest"
 	"pixledger/ingest/decode"
+	"pixledger/ingest/parse"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
@@ -27,7 +28,7 @@ sources with their rotated files, and commits their lines. It is safe to repeat:
 a file is known by its content, whatever its name, and read on from where it was
 read to. Format and source are those of the source whose path matches, else the
 format is recognised from the content.`,
-		Example: "  pixledger ingest\n  pixledger ingest /var/log/nginx/pixel.log.*.gz\n  pixledger ingest --format combined --source edge-2 old.log",
+		Example: "  pixledger ingest\n  pixledger ingest /var/log/nginx/pixel.log.*.gz\n  pixledger ingest --format combined --source edge-2 old.log\n  pixledger ingest --format '$msec|$request|$status' odd.log",
 		RunE: func(c *cobra.Command, args []string) error {
 			if format != "" {
 				if err := checkFormat(format); err != nil {
@@ -82,7 +83,7 @@ format is recognised from the content.`,
 			return err
 		},
 	}
-	c.Flags().StringVar(&format, "format", "", "read the files in this log format")
+	c.Flags().StringVar(&format, "format", "", "read the files in this log format: "+parse.AllowedFormats())
 	c.Flags().StringVar(&source, "source", "", "read the files as this source's")
 	return c
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pixledger/ingest"
 	"pixledger/report"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
@@ -24,6 +25,7 @@ type statusReport struct {
 	Lake     string         `json:"lake"`
 	Commits  int64          `json:"commits"`
 	Last     *time.Time     `json:"last_commit"`
+	BotList  string         `json:"bot_list,omitempty"` // by which the events read last were judged; "": none are, or by an earlier version
 	Daemon   *daemonStatus  `json:"daemon"`
 	Sources  []sourceStatus `json:"sources"`
 	Gaps     []gapStatus    `json:"gaps"`
@@ -32,6 +34,7 @@ type statusReport struct {
 	Edge     *edgeStatus    `json:"edge,omitempty"` // nil without edge.conf
 	Jobs     []jobStatus    `json:"jobs"`
 	Datasets []datasetSize  `json:"datasets"`
+	Compact  compactStatus  `json:"compact"`
 	Warnings []warning      `json:"warnings"`
 }
 
@@ -89,6 +92,13 @@ type datasetSize struct {
 	Files int    `json:"files"`
 	Rows  int64  `json:"rows"`
 	Bytes int64  `json:"bytes"`
+}
+
+// compactStatus is what the next compaction will merge.
+type compactStatus struct {
+	Folders int   `json:"folders"`
+	Files   int   `json:"files"`
+	Bytes   int64 `json:"bytes"`
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -195,6 +205,9 @@ func (r *statusReport) rows() [][]string {
 		add("dataset", d.Name, "rows", d.Rows)
 		add("dataset", d.Name, "bytes", d.Bytes)
 	}
+	add("compact", "", "folders", r.Compact.Folders)
+	add("compact", "", "files", r.Compact.Files)
+	add("compact", "", "bytes", r.Compact.Bytes)
 	for _, w := range r.Warnings {
 		add("warning", w.What, "remedy", w.Remedy)
 	}
@@ -216,6 +229,7 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 		return nil, err
 	}
 	r := &statusReport{Now: a.now(), Lake: cfg.Lake, Commits: state.Seq, Sources: []sourceStatus{}, Gaps: []gapStatus{}, Jobs: []jobStatus{}, Warnings: []warning{}}
+	r.BotList = state.Latest["ingest"].Notes[ingest.NoteBotList]
 	for _, m := range state.Latest {
 		if r.Last == nil || m.At.After(*r.Last) {
 			r.Last = &m.At
@@ -245,6 +259,7 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 		return nil, err
 	}
 	r.Datasets = datasetSizes(state)
+	r.compaction(state)
 	return r, nil
 }
 
@@ -319,6 +334,9 @@ func (r *statusReport) print(w io.Writer) error {
 	fmt.Fprintln(t, "\ndataset\tfiles\trows\tbytes")
 	for _, d := range r.Datasets {
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\n", d.Name, d.Files, d.Rows, d.Bytes)
+	}
+	if c := r.Compact; c.Folders > 0 {
+		fmt.Fprintf(t, "\nto compact\t%s of %s, %d bytes\n", count(c.Files, "file"), count(c.Folders, "folder"), c.Bytes)
 	}
 	err := t.Flush()
 	return errors.Join(err, printWarnings(w, r.Warnings))

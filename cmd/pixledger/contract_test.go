@@ -165,7 +165,7 @@ func describe(t *testing.T, db *sql.DB, view string) map[string]string {
 var flagsOf = map[string]string{
 	"":     "config now wait help",
 	"init": "", "run": "", "ingest": "format source", "attribute": "", "verify": "since", "demo": "", "gen": "",
-	"close": "yes accept-gap by accept-adjustments", "void": "orders pixel reason by", "credit": "line-item amount reason by", "rebuild": "apply",
+	"close": "yes accept-gap by accept-adjustments", "void": "orders pixel reason by", "credit": "line-item amount reason by", "rebuild": "apply", "compact": "date dry-run",
 	"report":  "range from to interval by filter time-zone format output list describe include-open month",
 	"explain": "json all output", "query": "format output", "status": "json", "doctor": "json", "catalog check": "", "edge nginx": "",
 	"catalog import": "pixels line-items dry-run format",
@@ -234,7 +234,7 @@ func TestContractNames(t *testing.T) {
 			t.Errorf("there is no report %s", name)
 		}
 	}
-	for _, name := range []string{"pixledger", "combined"} {
+	for _, name := range []string{"pixledger", "combined", "cloudfront", "cloudflare", "fastly", "caddy"} {
 		if !slices.Contains(parse.Names(), name) {
 			t.Errorf("there is no log format %s", name)
 		}

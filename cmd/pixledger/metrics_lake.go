@@ -1,7 +1,9 @@
 package main
 
 import (
+	"path"
 	"slices"
+	"strings"
 
 	"pixledger/cmd/pixledger/schedule"
 	"pixledger/ingest"
@@ -18,6 +20,7 @@ var (
 	lakeFiles    = gauge("pixledger_lake_files", "Files of a dataset.", "dataset")
 	lakeRows     = gauge("pixledger_lake_rows", "Rows of a dataset.", "dataset")
 	lakeBytes    = gauge("pixledger_lake_bytes", "Bytes of a dataset's files.", "dataset")
+	lakeFullest  = gauge("pixledger_lake_fullest_folder_files", "Files of the folder of events or rejects that holds the most: more than some hundreds wait for a compaction.")
 
 	lines      = counter("pixledger_lines_total", "Lines committed, by source and what became of them: event, reject, not_counted, ignored.", "source", "outcome")
 	events     = counter("pixledger_events_total", "Events committed, by source and type.", "source", "type")
@@ -72,6 +75,7 @@ func (m *metrics) account(t *told, state *lake.State) {
 		t.add(lakeRows, float64(s.Rows), s.Name)
 		t.add(lakeBytes, float64(s.Bytes), s.Name)
 	}
+	t.add(lakeFullest, float64(fullestFolder(state)))
 	sums := map[string]*lake.Counts{}
 	for _, s := range m.d.config().Sources {
 		sums[s.Name] = zeroCounts()
@@ -223,6 +227,19 @@ func (m *metrics) histories(t *told) {
 			t.addTime(jobNext, when.Next(h.Done), j.name)
 		}
 	}
+}
+
+// fullestFolder is the most files that a folder holds which compaction looks after.
+func fullestFolder(state *lake.State) int {
+	most, folders := 0, map[string]int{}
+	for p := range state.Files {
+		if strings.HasPrefix(p, schemas.Events.Name+"/") || strings.HasPrefix(p, schemas.Rejects.Name+"/") {
+			folder := path.Dir(p)
+			folders[folder]++
+			most = max(most, folders[folder])
+		}
+	}
+	return most
 }
 
 // datasetSizes adds up the committed files of each dataset, in one look at them:

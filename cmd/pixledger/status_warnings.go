@@ -8,6 +8,7 @@ import (
 	"pixledger/ingest"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
+	"pixledger/schemas/lakedb/compact"
 )
 
 // What status warns of, alerts wake somebody for (docs/monitoring.md), and
@@ -97,6 +98,24 @@ func goneText(r lake.GapReason) string {
 		return "not among the rotated files"
 	}
 	return "gone"
+}
+
+// manyFiles is how many files of one folder are too many to wait for the next
+// compaction: a running date gets 120 an hour.
+const manyFiles = 1000
+
+// compaction says what the next compaction will merge, and warns where there has
+// been none for long.
+func (r *statusReport) compaction(state *lake.State) {
+	due := compact.Plan(state, r.Now)
+	r.Compact = compactStatus{Folders: len(due)}
+	for _, d := range due {
+		r.Compact.Files += len(d.Files)
+		r.Compact.Bytes += d.Bytes()
+	}
+	if n := fullestFolder(state); n > manyFiles {
+		r.warn(fmt.Sprintf("%d files in one folder of the lake: readers become slow", n), "run `pixledger compact`; see above whether its job runs")
+	}
 }
 
 func printWarnings(w io.Writer, list []warning) error {

@@ -141,6 +141,14 @@ exports: [{report: revenue, to: "file:./outbox"}]
 		{"", "is not what the catalog prints", func(r *statusReport) { put(cfg.Edge.Conf, "mine"); r.edge(cfg, l) }},
 		{"PixledgerJobFails", "the job close fails", jobs("close", run("2026-11-26T05:15:00Z", "adjustments beyond adjust_limit"))},
 		{"PixledgerJobOverdue", "the job close is overdue", jobs("close", run("2026-11-24T05:15:00Z", ""))},
+		{"PixledgerManySmallFiles", "files in one folder of the lake", func(r *statusReport) {
+			s := &lake.State{Files: map[string]lake.File{}}
+			for i := range 1001 {
+				p := fmt.Sprintf("events/type=click/date=2026-11-26/c%012d-0.parquet", i+1)
+				s.Files[p] = lake.File{Path: p, Bytes: 1}
+			}
+			r.compaction(s)
+		}},
 		{"", "close.json", jobs("close", "no history")},
 		{"PixledgerExportNotDelivered", "have not arrived at", exports},
 		{"PixledgerDeliveryFails", "deliveries", func(r *statusReport) {

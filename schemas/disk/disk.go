@@ -36,7 +36,7 @@ type Watcher interface {
 type Op struct {
 	Kind Kind
 	Path string
-	To   string // of a rename or exchange
+	To   string // of a rename, exchange or link
 	Data []byte // of a write; it holds until the call returns
 }
 
@@ -52,6 +52,7 @@ const (
 	Rename    Kind = "rename"            // over what has the name
 	RenameNew Kind = "rename to no file" // fails where the name is taken
 	Exchange  Kind = "exchange"
+	Link      Kind = "link" // a second name for a file
 	Mkdir     Kind = "mkdir"
 	Remove    Kind = "remove"
 	Chmod     Kind = "chmod"
@@ -258,6 +259,11 @@ func (d *Disk) Exchange(a, b string) error {
 		}
 		return nil
 	})
+}
+
+// Link gives a file a second name, which must not be taken.
+func (d *Disk) Link(from, to string) error {
+	return d.do(Op{Kind: Link, Path: from, To: to}, func() error { return os.Link(from, to) })
 }
 
 // Mkdir makes one folder.

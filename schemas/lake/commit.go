@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"golang.org/x/sys/unix"
 
 	"pixledger/schemas/disk"
 )
@@ -91,6 +92,8 @@ type Staged struct {
 	SHA256  string
 	MinTime int64 // Unix microseconds
 	MaxTime int64
+	Newest  int64 // as in File
+	Settled bool
 }
 
 // Draft is a commit to be: what Commit numbers and writes down.
@@ -99,12 +102,18 @@ type Draft struct {
 	At       time.Time
 	Add      []Staged
 	Replace  map[string][]Staged // by folder; each with at least one file
+	Keep     []File              // live files of folders in Replace that stay in them, under new names
 	Ranges   []Range
 	Ended    []string
 	Gaps     []Gap
 	Healed   []string
 	Accepted []Acceptance
 	Notes    map[string]string
+	// Linger leaves the files that the commit takes away in the staging folder
+	// until it is closed. Who has just begun to list their folder still finds
+	// them in the list, and then fails to open them: it is told that it must
+	// look again, where an emptied folder would tell it that there is nothing.
+	Linger bool
 }
 
 // ErrConflict is wrapped by a commit's prepare function, or by Commit itself,
@@ -127,7 +136,8 @@ func (e *UncertainError) Unwrap() error { return e.Err }
 // Commit publishes the staged files, the folders to be exchanged and the
 // positions as one thing. prepare is called under the publish lock with the
 // newest state, and gives the commit or refuses; nil is nothing to commit.
-// The staging folder is removed when the commit is done.
+// The staging folder is removed when the commit is done, unless the draft says
+// that it lingers.
 func (l *Lake) Commit(s *Staging, prepare func(*State) (*Draft, error)) (*Record, error) {
 	unlock, err := l.lockPublish()
 	if err != nil {
@@ -178,7 +188,7 @@ func (l *Lake) Commit(s *Staging, prepare func(*State) (*Draft, error)) (*Record
 	if r.Seq%checkpointEvery == 0 {
 		l.saveCheckpoint(next)
 	}
-	if s != nil {
+	if s != nil && !d.Linger {
 		_ = s.Close() // what it still holds are replaced files; the next opener removes them otherwise
 	}
 	return r, nil
@@ -232,7 +242,7 @@ func (l *Lake) record(s *Staging, state *State, d *Draft) (*Record, error) {
 		n++
 		return File{
 			Path: path.Join(f.Folder, name), Staged: f.Name, Rows: f.Rows, Bytes: f.Bytes, SHA256: f.SHA256,
-			MinTime: f.MinTime, MaxTime: f.MaxTime,
+			MinTime: f.MinTime, MaxTime: f.MaxTime, Newest: f.Newest, Settled: f.Settled,
 		}
 	}
 	if len(d.Add)+len(d.Replace) > 0 {
@@ -277,9 +287,50 @@ func (l *Lake) record(s *Staging, state *State, d *Draft) (*Record, error) {
 			}
 			out.Files = append(out.Files, file)
 		}
+		for _, f := range d.Keep {
+			if path.Dir(f.Path) != folder {
+				continue
+			}
+			file := final(Staged{
+				Folder: folder, Rows: f.Rows, Bytes: f.Bytes, SHA256: f.SHA256,
+				MinTime: f.MinTime, MaxTime: f.MaxTime, Newest: NewestOf(f), Settled: f.Settled,
+			})
+			file.Staged = file.Path
+			if err := l.keep(l.Path(f.Path), filepath.Join(s.Dir(), filepath.FromSlash(file.Staged))); err != nil {
+				return nil, fmt.Errorf("keep %s: %w", f.Path, err)
+			}
+			out.Files = append(out.Files, file)
+		}
 		r.Replace = append(r.Replace, out)
 	}
+	for _, f := range d.Keep {
+		if _, ok := d.Replace[path.Dir(f.Path)]; !ok {
+			return nil, fmt.Errorf("%s can't be kept: its folder is not exchanged", f.Path)
+		}
+	}
 	return r, nil
+}
+
+// keep gives a live file a second name in a folder that is staged for its own.
+// Some systems do not let another than the owner of a file link it: it is copied.
+func (l *Lake) keep(live, staged string) error {
+	err := l.disk.Link(live, staged)
+	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EMLINK) && !errors.Is(err, unix.EOPNOTSUPP) {
+		return err
+	}
+	b, err := l.disk.ReadFile(live)
+	if err != nil {
+		return err
+	}
+	f, err := l.disk.Create(staged, FileMode, true)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // CommitOf gives the number of the commit that put a committed file in its
@@ -291,6 +342,16 @@ func CommitOf(file string) int64 {
 		return 0
 	}
 	return seq
+}
+
+// NewestOf is the newest commit that rows of a committed file came by. Who has
+// read the lake up to that commit has seen all of them, in whatever files they
+// stood then.
+func NewestOf(f File) int64 {
+	if f.Newest > 0 {
+		return f.Newest
+	}
+	return CommitOf(f.Path)
 }
 
 // unclaimed tells by an error that a file stands already where the commit of

@@ -26,6 +26,9 @@ import (
 // it may overlook. How a migration is then to be written stands in decision 24.
 const Version = 1
 
+// CompactKind is the kind of the commits that put the same rows in other files.
+const CompactKind = "compact"
+
 // Record is one commit. Records are numbered from 1 without gaps and never
 // change; each names the hash of the one before it.
 type Record struct {
@@ -58,6 +61,12 @@ type File struct {
 	// microseconds; both 0 where the dataset has none.
 	MinTime int64 `json:"min_time,omitempty"`
 	MaxTime int64 `json:"max_time,omitempty"`
+	// Newest is, of a file whose rows came by earlier commits, the newest of
+	// them; 0: they came by the commit that its name tells. See NewestOf.
+	Newest int64 `json:"newest,omitempty"`
+	// Settled says that the file is of those that its day was brought into
+	// once it was over.
+	Settled bool `json:"settled,omitempty"`
 }
 
 // Folder is a folder at full depth whose files are exchanged as a whole, for
@@ -233,6 +242,9 @@ func (r *Record) check() error {
 		}
 		if f.Rows < 0 || f.Bytes < 0 {
 			return fmt.Errorf("%q has %d rows and %d bytes", f.Path, f.Rows, f.Bytes)
+		}
+		if f.Newest < 0 || f.Newest > r.Seq {
+			return fmt.Errorf("%q has rows of commit %d", f.Path, f.Newest)
 		}
 	}
 	for i := range r.Ranges {

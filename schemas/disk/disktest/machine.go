@@ -216,6 +216,9 @@ func (m *Machine) After(op disk.Op) {
 		m.change(change{to: p, node: newFolder()})
 	case disk.Remove:
 		m.change(change{from: p, node: p.dir.live[p.name]})
+	case disk.Link:
+		to, _ := m.at(op.To)
+		m.change(change{to: to, node: p.dir.live[p.name]})
 	case disk.Rename, disk.RenameNew:
 		to, _ := m.at(op.To)
 		m.change(change{from: p, to: to, node: p.dir.live[p.name]})

@@ -108,6 +108,14 @@ func TestWhatAPowerCutLeaves(t *testing.T) {
 			must(t, d.SyncDir(root))
 			must(t, d.Exchange(root+"/a", root+"/b"))
 		}, Any, []string{"a=x b=y", "a=y b=x"}},
+		{"a second name, and the first one removed", func(d *disk.Disk, root string) {
+			must(t, d.Mkdir(root+"/d", 0o750))
+			put(t, d, root+"/a", "x", true)
+			must(t, d.SyncDir(root))
+			must(t, d.Link(root+"/a", root+"/d/b"))
+			must(t, d.SyncDir(root+"/d"))
+			must(t, d.Remove(root+"/a"))
+		}, Any, []string{"a=x d/b=x", "d/b=x"}},
 		{"removals in order", func(d *disk.Disk, root string) {
 			put(t, d, root+"/a", "x", true)
 			put(t, d, root+"/b", "y", true)

@@ -1,0 +1,169 @@
+package compact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pixledger/schemas/lake"
+	"pixledger/schemas/lakedb"
+	"pixledger/schemas/lakedb/rewrite"
+)
+
+// Lock is the lock of compaction, which no other job takes.
+const Lock = "compact"
+
+// commitBytes is about how much is merged in one commit: a failure loses no more
+// work than that, and the old files need no more place beside the new ones.
+const commitBytes = 1 << 30
+
+// grace is how long the files that a commit has replaced are left readable, for
+// those who were just listing their folder; a variable for tests.
+var grace = 2 * time.Second
+
+// Options say what to compact and what it may use.
+type Options struct {
+	Lake *lake.Lake
+	Now  time.Time
+	// Date narrows it to the folders of one UTC date; "": all.
+	Date    string
+	Session lakedb.Options
+	Wait    time.Duration // for another compaction to end
+	Holder  string        // what others are told of who holds the lock; empty: compact
+	// FileBytes is about the size of files; 0: rewrite.FileBytes.
+	FileBytes int64
+	// Progress is told, if not nil, of the bytes of the files merged.
+	Progress func(done, total int64)
+	// Folder is told, if not nil, of each folder that is done.
+	Folder func(rewrite.Rewritten)
+}
+
+// Summary is what a compaction did.
+type Summary struct {
+	Commits                 int
+	Folders                 []rewrite.Rewritten
+	FilesBefore, FilesAfter int
+	BytesBefore, BytesAfter int64
+}
+
+// Run merges what is due. Where another commit exchanges a folder meanwhile, it
+// looks again. It gives a *lake.HeldError when another compaction held the lock
+// for longer than Options.Wait. What was done before a failure is done.
+func Run(ctx context.Context, o Options) (_ Summary, err error) {
+	holder := o.Holder
+	if holder == "" {
+		holder = "compact"
+	}
+	unlock, err := o.Lake.Lock(ctx, Lock, holder, o.Wait)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer unlock()
+	var sum Summary
+	lingering := &lingering{}
+	defer func() { err = errors.Join(err, lingering.end(ctx)) }()
+	for attempt := 1; ; attempt++ {
+		err := o.once(ctx, &sum, lingering)
+		if err == nil || attempt == 5 || ctx.Err() != nil || !errors.Is(err, rewrite.ErrMoved) {
+			return sum, err
+		}
+	}
+}
+
+// DueOf lists what is due of the date, or of all for "".
+func DueOf(state *lake.State, now time.Time, date string) []Due {
+	due := Plan(state, now)
+	if date == "" {
+		return due
+	}
+	var out []Due
+	for _, d := range due {
+		if d.Date == date {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// once merges what is due by the newest state, some folders a commit.
+func (o *Options) once(ctx context.Context, sum *Summary, l *lingering) error {
+	state, err := o.Lake.State()
+	if err != nil {
+		return err
+	}
+	due := DueOf(state, o.Now, o.Date)
+	var total, done int64
+	for _, d := range due {
+		total += d.Bytes()
+	}
+	for len(due) > 0 {
+		job := rewrite.Job{
+			Lake: o.Lake, Kind: lake.CompactKind, Now: o.Now, Linger: true, Session: o.Session, FileBytes: o.FileBytes,
+		}
+		var bytes int64
+		n := 0
+		for n < len(due) && (n == 0 || bytes+due[n].Bytes() <= commitBytes) {
+			job.Folders = append(job.Folders, due[n].Folder)
+			bytes += due[n].Bytes()
+			n++
+		}
+		if o.Progress != nil {
+			job.Progress = func(part, _ int64) { o.Progress(done+part, total) }
+		}
+		r, err := rewrite.Run(ctx, job)
+		if err != nil {
+			return fmt.Errorf("compact: %w", err)
+		}
+		if err := l.add(ctx, r); err != nil {
+			return err
+		}
+		sum.add(r, o.Folder)
+		due, done = due[n:], done+bytes
+	}
+	return nil
+}
+
+func (s *Summary) add(r *rewrite.Result, tell func(rewrite.Rewritten)) {
+	s.Commits++
+	s.Folders = append(s.Folders, r.Folders...)
+	for _, f := range r.Folders {
+		s.FilesBefore += f.FilesBefore
+		s.FilesAfter += f.FilesAfter
+		s.BytesBefore += f.BytesBefore
+		s.BytesAfter += f.BytesAfter
+		if tell != nil {
+			tell(f)
+		}
+	}
+}
+
+// lingering is the rewrite whose old files are still there.
+type lingering struct {
+	last *rewrite.Result
+	at   time.Time
+}
+
+// add takes in the next rewrite, when the one before has lingered long enough.
+func (l *lingering) add(ctx context.Context, r *rewrite.Result) error {
+	err := l.end(ctx)
+	l.last, l.at = r, time.Now()
+	return err
+}
+
+// end removes the old files of the last rewrite, after the grace; when the
+// context ends, at once.
+func (l *lingering) end(ctx context.Context) error {
+	if l.last == nil {
+		return nil
+	}
+	t := time.NewTimer(time.Until(l.at.Add(grace)))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	err := l.last.Close()
+	l.last = nil
+	return err
+}

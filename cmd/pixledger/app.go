@@ -31,7 +31,8 @@ type app struct {
 	wait       time.Duration
 	jobPipe    int // the descriptor by which a daemon runs this command; 0: nobody does
 
-	given []byte // the configuration's content, where it is not its file's
+	given      []byte // the configuration's content, where it is not its file's
+	mostMemory int64  // limits.memory is no more; 0: what is configured
 
 	log *logging.Handler // of a command that runs for long; nil: plain lines
 
@@ -219,7 +220,11 @@ func (a *app) setClock() error {
 // config loads the configuration.
 func (a *app) config() (*Config, error) {
 	if a.given != nil {
-		return parseConfig(a.configPath, a.given, os.LookupEnv)
+		cfg, err := parseConfig(a.configPath, a.given, os.LookupEnv)
+		if err == nil && a.mostMemory > 0 {
+			cfg.Limits.Memory = min(cfg.Limits.Memory, a.mostMemory)
+		}
+		return cfg, err
 	}
 	return LoadConfig(a.configPath)
 }

@@ -27,8 +27,8 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "The daemon: follow the sources, commit, run the scheduled jobs, until SIGTERM",
 		Long: `Follows the configured sources through rotation, commits what it reads every
-commit.interval, runs the jobs of the schedule, and serves /healthz, /readyz and
-/metrics at console.listen.
+commit.interval, runs the jobs of the schedule, and serves the console for people,
+/healthz, /readyz and /metrics at console.listen.
 
 On SIGTERM or SIGINT it commits what it has read, ends its jobs, and ends, all
 within seconds; a second one ends it at once. On SIGHUP it reads the
@@ -137,10 +137,13 @@ func (d *daemon) run(ctx context.Context, listener net.Listener, hangups <-chan 
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: consoleLog(d.log)}
 	d.log.Info("started", "lake", d.lake.Root(), "sources", len(follow.Sources), "console", listener.Addr().String())
 
 	group, ctx := errgroup.WithContext(ctx)
+	server := &http.Server{
+		Handler: d.withConsole(ctx, d.handler()), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: consoleLog(d.log),
+	}
 	group.Go(func() error { return d.follow(ctx, follow) })
 	group.Go(func() error {
 		r := &schedule.Runner{

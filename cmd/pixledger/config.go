@@ -214,7 +214,7 @@ func (r *configReader) read(root yamlfile.Value) *Config {
 		AdjustDays: root.Get("adjust_days").IntOr(90),
 		Reports:    r.path(root.Get("reports"), "./reports"),
 		Edge:       r.edge(root.Get("edge")),
-		Console:    console(root.Get("console")),
+		Console:    consoleConfig(root.Get("console")),
 		Privacy:    privacy(root.Get("privacy")),
 		Exports:    r.exports(root.Get("exports")),
 	}
@@ -396,7 +396,7 @@ func (r *configReader) edgePath(v yamlfile.Value, omitted string) string {
 	return r.path(v, omitted)
 }
 
-func console(v yamlfile.Value) ConsoleConfig {
+func consoleConfig(v yamlfile.Value) ConsoleConfig {
 	at := v.Get("listen")
 	c := ConsoleConfig{Listen: at.TextOr("127.0.0.1:8420"), Token: v.Get("token").TextOr("")}
 	loopback, err := loopbackAddress(c.Listen)

@@ -31,6 +31,8 @@ type jobTerms struct {
 	// Config is the content of the configuration in force. Its file may say
 	// something else by now.
 	Config []byte `json:"config"`
+	// Memory is the most that limits.memory may be; 0: what is configured.
+	Memory int64 `json:"memory,omitempty"`
 }
 
 // A job has less of the machine than the daemon, which must keep up with the
@@ -46,16 +48,32 @@ const (
 // clock. When the context ends, the command is asked to end, and is ended when
 // it has not within drainTime.
 func (d *daemon) command(ctx context.Context, conf *configInForce, args ...string) error {
-	terms, err := json.Marshal(jobTerms{Config: conf.content})
+	var out bytes.Buffer
+	err := d.process(ctx, conf, jobTerms{}, startLast, &out, &out, args...)
+	text := strings.TrimSpace(out.String())
+	if err != nil {
+		return fmt.Errorf("pixledger %s: %w: %s", args[0], err, text)
+	}
+	d.log.Debug("job said", "job", args[0], "output", text)
+	return nil
+}
+
+// process runs a command of this program to its end, with its terms.
+func (d *daemon) process(ctx context.Context, conf *configInForce, terms jobTerms, start func(*exec.Cmd) error, stdout, stderr io.Writer, args ...string) error {
+	terms.Config = conf.content
+	b, err := json.Marshal(terms)
 	if err != nil {
 		return err
 	}
 	read, write, err := os.Pipe()
 	if err != nil {
-		return fmt.Errorf("pixledger %s: %w", args[0], err)
+		return err
 	}
 	defer write.Close()
-	args = append(args, "--config", conf.cfg.File, "--now", d.app.now().Format(time.RFC3339Nano), "--wait", d.app.wait.String(), "--"+jobPipeFlag, "3")
+	// They stand before the command's own, which may end the flags by --.
+	args = append([]string{
+		"--config=" + conf.cfg.File, "--now=" + d.app.now().Format(time.RFC3339Nano), "--wait=" + d.app.wait.String(), "--" + jobPipeFlag + "=3",
+	}, args...)
 	// The running program itself, also when its file was replaced meanwhile.
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
 	cmd.Args[0] = "pixledger"
@@ -66,21 +84,15 @@ func (d *daemon) command(ctx context.Context, conf *configInForce, args ...strin
 	cmd.ExtraFiles = []*os.File{read} // its descriptor 3
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = drainTime
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err = startLast(cmd)
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	err = start(cmd)
 	err = errors.Join(err, read.Close())
 	if err == nil {
-		// A job that has ended before it read all of it says itself why.
-		_, _ = write.Write(append(terms, '\n'))
+		// A command that has ended before it read all of it says itself why.
+		_, _ = write.Write(append(b, '\n'))
 		err = cmd.Wait()
 	}
-	text := strings.TrimSpace(out.String())
-	if err != nil {
-		return fmt.Errorf("pixledger %s: %w: %s", args[0], err, text)
-	}
-	d.log.Debug("job said", "job", args[0], "output", text)
-	return nil
+	return err
 }
 
 // startLast starts a process that comes after others where processor and disk
@@ -123,7 +135,7 @@ func (a *app) beginJob(c *cobra.Command) error {
 	if err != nil {
 		return usagef("--%s is for the daemon alone: no terms came by it: %w", jobPipeFlag, err)
 	}
-	a.given = terms.Config
+	a.given, a.mostMemory = terms.Config, terms.Memory
 	ctx, cancel := context.WithCancel(c.Context())
 	c.SetContext(ctx)
 	go func() {

@@ -1,0 +1,169 @@
+// Package console makes the pages that the daemon serves to people: whether
+// pixels fire, what they earned, and whether all of it runs. It reads and never
+// writes, and its pages are whole without a script and load nothing from
+// elsewhere. What it shows it asks from commands of the program, which run in
+// processes of their own: see docs/decisions/0030-console.md.
+package console
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"html/template"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Data is where the console has from what it shows.
+type Data struct {
+	// Token is what who asks must give; empty: nothing.
+	Token func() string
+	Zone  func() *time.Location // of business days
+	Now   func() time.Time
+	// Version changes with what is committed, the catalog and the configuration.
+	Version func() string
+	Status  func() (*Status, error)
+	Exports func() ([]Export, error)
+	Reports func(context.Context) ([]Report, error)
+	// Ask runs a command of the program and writes what it prints. What the
+	// command refuses of its arguments is a *Refused.
+	Ask func(ctx context.Context, w io.Writer, args ...string) error
+	Log *slog.Logger
+}
+
+// Refused is what is wrong with what was asked for.
+type Refused struct{ Message string }
+
+func (r *Refused) Error() string { return r.Message }
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+//go:embed style.css
+var styleSheet []byte
+
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"stamp": stamp, "grouped": grouped, "bytes": sizeText, "word": wordClass, "plural": plural[int], "plural64": plural[int64], "command": commandText,
+}).ParseFS(templateFiles, "templates/*.html"))
+
+type console struct {
+	Data
+	answers *answers
+}
+
+// Handler gives the pages. Commands that it has asked end with the context.
+func Handler(ctx context.Context, d Data) http.Handler {
+	c := &console{Data: d, answers: newAnswers(ctx, d)}
+	mux := http.NewServeMux()
+	for path, show := range map[string]func(*http.Request) (*page, error){
+		"/{$}": c.overview, "/pixels": c.pixels, "/pixels/{id}": c.pixel, "/revenue": c.revenue,
+		"/conversions": c.conversions, "/conversions/{id}": c.conversion, "/sources": c.sources, "/jobs": c.jobs,
+		"/exports": c.exports, "/reports": c.reports, "/reports/{name}": c.report,
+	} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			p, err := show(r)
+			c.serve(w, r, p, err)
+		})
+	}
+	mux.HandleFunc("/reports/{name}/{file}", c.download)
+	mux.HandleFunc("/style.css", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/css; charset=utf-8")
+		_, _ = w.Write(styleSheet) // who has left needs none
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		c.serve(w, r, nil, errNotHere)
+	})
+	return c.guarded(mux)
+}
+
+var errNotHere = errors.New("there is no such page")
+
+// page is what one template shows.
+type page struct {
+	Title string
+	Name  string // the template
+	Here  string // the entry of the navigation that it belongs to
+	Made  time.Time
+	Now   time.Time
+	Show  any
+}
+
+// Navigation lists the pages that every page leads to.
+func (*page) Navigation() [][2]string {
+	return [][2]string{
+		{"/", "Overview"}, {"/pixels", "Pixels"}, {"/revenue", "Revenue"}, {"/conversions", "Conversions"},
+		{"/reports", "Reports"}, {"/exports", "Exports"}, {"/sources", "Sources"}, {"/jobs", "Jobs"},
+	}
+}
+
+func (c *console) serve(w http.ResponseWriter, r *http.Request, p *page, err error) {
+	code := http.StatusOK
+	if err != nil {
+		var refused *Refused
+		title := "This did not work"
+		switch {
+		case errors.Is(err, errNotHere):
+			code, title = http.StatusNotFound, "Not found"
+		case errors.As(err, &refused):
+			code, title = http.StatusBadRequest, "This can't be asked"
+		case errors.Is(err, errBusy), errors.Is(err, context.DeadlineExceeded):
+			code, title = http.StatusServiceUnavailable, "Not now"
+		default:
+			code = http.StatusInternalServerError
+			c.Log.Error("the console can't show a page", "path", r.URL.Path, "error", err)
+		}
+		p = &page{Title: title, Name: "problem.html", Show: err.Error()}
+	}
+	p.Now = c.Now().In(c.Zone())
+	if !p.Made.IsZero() {
+		p.Made = p.Made.In(c.Zone())
+	}
+	c.write(w, code, p)
+}
+
+func (c *console) write(w http.ResponseWriter, code int, p *page) {
+	var b bytes.Buffer
+	if err := templates.ExecuteTemplate(&b, p.Name, p); err != nil {
+		c.Log.Error("the console can't make a page", "page", p.Name, "error", err)
+		http.Error(w, "the page could not be made; the daemon's log says why", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = w.Write(visible(b.Bytes())) // who has left needs none
+}
+
+// visible leaves out of a whole page what a browser or a terminal would obey
+// instead of show: control characters, and marks that turn the direction of the
+// text around them. So no name of a catalog or a log can bring one.
+func visible(page []byte) []byte {
+	return bytes.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case r < ' ' || r >= 0x7f && r < 0xa0,
+			r == 0x061c, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069,
+			r == 0x2028, r == 0x2029, r == 0xfeff, r == 0xfffe, r == 0xffff:
+			return -1
+		}
+		return r
+	}, bytes.ToValidUTF8(page, []byte(string(utf8.RuneError))))
+}
+
+// checked refuses parameters that no command line can hold.
+func checked(r *http.Request) error {
+	values := r.URL.Query()
+	for name, list := range values {
+		for _, v := range list {
+			if len(v) > 1000 || strings.ContainsFunc(v, func(r rune) bool { return r < ' ' }) {
+				return &Refused{name + " is too long or holds control characters; allowed: up to 1000 bytes of text"}
+			}
+		}
+	}
+	return nil
+}

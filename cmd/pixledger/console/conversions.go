@@ -1,0 +1,69 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// conversionLine is a conversion and what was decided of it.
+type conversionLine struct {
+	ID       string     `json:"conversion_id"`
+	Time     *time.Time `json:"conversion_time"`
+	Pixel    *string    `json:"pixel_id"`
+	Order    *string    `json:"order_id"`
+	Outcome  *string    `json:"outcome"` // nil: not decided yet
+	Reason   *string    `json:"reason"`
+	Type     *string    `json:"conversion_type"`
+	LineItem *string    `json:"line_item_id"`
+	Revenue  *string    `json:"booked_revenue"`
+	Currency *string    `json:"currency"`
+}
+
+// Link leads to how it was decided.
+func (l conversionLine) Link() string { return "/conversions/" + url.PathEscape(l.ID) }
+
+// mostConversions are listed, the newest first.
+const mostConversions = "100"
+
+func (c *console) conversions(r *http.Request) (*page, error) {
+	if err := checked(r); err != nil {
+		return nil, err
+	}
+	show := struct {
+		Find  string
+		Lines []conversionLine
+		Asked *answer
+	}{Find: strings.TrimSpace(r.URL.Query().Get("find"))}
+	statement := "SELECT conversion_id, conversion_time, pixel_id, order_id, outcome, reason, conversion_type, line_item_id, booked_revenue, currency" +
+		" FROM attributions WHERE date >= DATE '" + c.Now().UTC().AddDate(0, 0, -7).Format(time.DateOnly) + "'" +
+		" ORDER BY conversion_time DESC, conversion_id LIMIT " + mostConversions
+	if show.Find != "" {
+		text := sqlText(show.Find)
+		statement = "SELECT DISTINCT c.event_id AS conversion_id, c.event_time AS conversion_time, c.pixel_id, c.order_id, a.outcome, a.reason," +
+			" a.conversion_type, a.line_item_id, a.booked_revenue, a.currency" +
+			" FROM conversions c LEFT JOIN attributions a ON a.conversion_id = c.event_id WHERE c.order_id = " + text + " OR c.event_id = " + text +
+			" ORDER BY conversion_time DESC, conversion_id LIMIT " + mostConversions
+	}
+	var err error
+	if show.Asked, err = c.read(r.Context(), &show.Lines, "query", statement, "--format=json"); err != nil {
+		return nil, err
+	}
+	return &page{Title: "Conversions", Name: "conversions.html", Here: "/conversions", Made: show.Asked.Made, Show: show}, nil
+}
+
+func (c *console) conversion(r *http.Request) (*page, error) {
+	id := r.PathValue("id")
+	if len(id) > 1000 || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' }) {
+		return nil, errNotHere
+	}
+	x, err := c.answers.get(r.Context(), "explain", "--", id)
+	if err != nil {
+		return nil, err
+	}
+	return &page{Title: "Conversion " + id, Name: "conversion.html", Here: "/conversions", Made: x.Made, Show: struct {
+		Text  string
+		Asked *answer
+	}{string(x.Body), x}}, nil
+}

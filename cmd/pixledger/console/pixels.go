@@ -1,0 +1,187 @@
+package console
+
+import (
+	"errors"
+	"html/template"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// pixelLine is a pixel as `pixledger pixel status` lists it.
+type pixelLine struct {
+	ID       string     `json:"pixel_id"`
+	Name     string     `json:"pixel_name"`
+	Status   string     `json:"status"`
+	Why      string     `json:"why"`
+	Last     *time.Time `json:"last_fired"`
+	Loads12h string     `json:"loads_last_12_hours"`
+	Severity string     `json:"severity"`
+	What     string     `json:"what"`
+}
+
+func (c *console) pixels(r *http.Request) (*page, error) {
+	var lines []pixelLine
+	x, err := c.read(r.Context(), &lines, "pixel", "status", "--format=json")
+	if err != nil {
+		return nil, err
+	}
+	return &page{Title: "Pixels", Name: "pixels.html", Here: "/pixels", Made: x.Made, Show: struct {
+		Lines []pixelLine
+		Asked *answer
+	}{lines, x}}, nil
+}
+
+// pixelPage is all there is to say of one pixel.
+type pixelPage struct {
+	ID, Name, Status, Why string
+	Last                  *time.Time
+	Loads12h, Loads24h    int64
+	Usual24h              *int64
+	Findings              []struct{ Severity, What, Remedy string }
+	PageHours             int64
+	Pages                 []struct {
+		URL   string
+		Loads int64
+		Last  time.Time
+	}
+	Settings []setting
+	Tags     []pixelTag
+	Loads    template.HTML
+	Failed   []string
+	Asked    []*answer
+}
+
+type setting struct{ Section, Name, Value, Where string }
+
+// pixelTag is a tag to copy.
+type pixelTag struct{ Name, Text, Problem string }
+
+var pixelID = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
+
+func (c *console) pixel(r *http.Request) (*page, error) {
+	id := r.PathValue("id")
+	if !pixelID.MatchString(id) {
+		return nil, errNotHere
+	}
+	var healths []struct {
+		Name     string     `json:"pixel_name"`
+		Status   string     `json:"status"`
+		Why      string     `json:"why"`
+		Last     *time.Time `json:"last_fired"`
+		Loads12h int64      `json:"loads_last_12_hours"`
+		Loads24h int64      `json:"loads_last_24_hours"`
+		Usual24h *int64     `json:"usual_24_hours"`
+		Findings []struct {
+			Severity string `json:"severity"`
+			What     string `json:"what"`
+			Remedy   string `json:"remedy"`
+		} `json:"findings"`
+		PageHours int64 `json:"page_hours"`
+		Pages     []struct {
+			URL   string    `json:"url"`
+			Loads int64     `json:"loads"`
+			Last  time.Time `json:"last_load"`
+		} `json:"pages"`
+	}
+	var settings []struct {
+		Section string  `json:"section"`
+		Name    string  `json:"name"`
+		Value   *string `json:"value"`
+		Where   *string `json:"where"`
+	}
+	// First what the catalog says, which is quick: it may have no such pixel.
+	shown, err := c.read(r.Context(), &settings, "pixel", "show", id, "--format=json")
+	if err != nil {
+		if strings.Contains(err.Error(), "the catalog has no pixel") {
+			return nil, errors.Join(errNotHere, err)
+		}
+		return nil, err
+	}
+	show := &pixelPage{ID: id}
+	var code string
+	for _, s := range settings {
+		if s.Section == "tag" {
+			continue // they stand in their own place
+		}
+		x := setting{Section: s.Section, Name: s.Name}
+		if s.Value != nil {
+			x.Value = *s.Value
+		}
+		if s.Where != nil {
+			x.Where = *s.Where
+		}
+		if s.Section == "pixel" && s.Name == "code" {
+			code = x.Value
+		}
+		show.Settings = append(show.Settings, x)
+	}
+	loads := make(chan func())
+	go func() {
+		part, asked, err := c.fragment(r.Context(), "Loads by day", "query", loadsByDay(id, code, c.Now()), "--format=html")
+		loads <- func() { show.Loads = part; show.took("Loads by day", asked, err) }
+	}()
+	health, err := c.read(r.Context(), &healths, "pixel", "status", id, "--format=json")
+	show.took("Health", health, err)
+	if err == nil && len(healths) == 1 {
+		h := healths[0]
+		show.Name, show.Status, show.Why, show.Last, show.Usual24h = h.Name, h.Status, h.Why, h.Last, h.Usual24h
+		show.Loads12h, show.Loads24h, show.PageHours = h.Loads12h, h.Loads24h, h.PageHours
+		for _, f := range h.Findings {
+			show.Findings = append(show.Findings, struct{ Severity, What, Remedy string }(f))
+		}
+		for _, p := range h.Pages {
+			show.Pages = append(show.Pages, struct {
+				URL   string
+				Loads int64
+				Last  time.Time
+			}{p.URL, p.Loads, p.Last})
+		}
+	}
+	(<-loads)()
+	show.took("Settings", shown, nil)
+	for _, t := range []struct {
+		name  string
+		flags []string
+	}{
+		{"Image, secure", nil},
+		{"Script, secure", []string{"--js"}},
+		{"For a server", []string{"--server-side"}},
+	} {
+		args := append([]string{"pixel", "export", id, "--order-id", "--value"}, t.flags...)
+		x, err := c.answers.get(r.Context(), args...)
+		if err != nil {
+			show.Tags = append(show.Tags, pixelTag{Name: t.name, Problem: err.Error()})
+			continue
+		}
+		show.Tags = append(show.Tags, pixelTag{Name: t.name, Text: strings.TrimSpace(string(x.Body))})
+		show.Asked = append(show.Asked, x)
+	}
+	p := &page{Title: "Pixel " + id, Name: "pixel.html", Here: "/pixels", Show: show}
+	if show.Name != "" {
+		p.Title += ": " + show.Name
+	}
+	if health != nil {
+		p.Made = health.Made
+	}
+	return p, nil
+}
+
+func (p *pixelPage) took(part string, asked *answer, err error) {
+	if err != nil {
+		p.Failed = append(p.Failed, part+": "+err.Error())
+	} else {
+		p.Asked = append(p.Asked, asked)
+	}
+}
+
+// loadsByDay counts what means the pixel by its id or its code.
+func loadsByDay(id, code string, now time.Time) string {
+	means := "pixel_id = " + id
+	if code != "" {
+		means = "(" + means + " OR pixel_code = " + sqlText(code) + ")"
+	}
+	return "SELECT date AS day, count(*) AS loads FROM conversions WHERE " + means +
+		" AND date > DATE '" + now.UTC().AddDate(0, 0, -chartDays).Format(time.DateOnly) + "' GROUP BY ALL ORDER BY ALL"
+}

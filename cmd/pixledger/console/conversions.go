@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,6 +20,18 @@ type conversionLine struct {
 	LineItem *string    `json:"line_item_id"`
 	Revenue  *string    `json:"booked_revenue"`
 	Currency *string    `json:"currency"`
+}
+
+// Earned is what it earned; nil where it did not.
+func (l conversionLine) Earned() *Amount {
+	if l.Revenue == nil || l.Currency == nil {
+		return nil
+	}
+	m, ok := parseMicros(*l.Revenue)
+	if !ok {
+		return nil
+	}
+	return &Amount{*l.Currency, m}
 }
 
 // Link leads to how it was decided.
@@ -55,10 +68,13 @@ func (c *console) conversions(r *http.Request) (*page, error) {
 
 func (c *console) conversion(r *http.Request) (*page, error) {
 	id := r.PathValue("id")
-	if len(id) > 1000 || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' }) {
+	if len(id) > 1000 || strings.Contains(id, "\x00") {
 		return nil, errNotHere
 	}
 	x, err := c.answers.get(r.Context(), "explain", "--", id)
+	if err != nil && strings.Contains(err.Error(), "no conversion has the id") {
+		return nil, fmt.Errorf("%w: %w", errNotHere, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,20 @@ type pixelPage struct {
 type setting struct{ Section, Name, Value, Where string }
 
 // pixelTag is a tag to copy.
-type pixelTag struct{ Name, Text, Problem string }
+type pixelTag struct {
+	Name, Text, Problem string
+	asked               *answer
+}
+
+// tagForms are the forms that a page shows; the command has more.
+var tagForms = []struct {
+	name  string
+	flags []string
+}{
+	{"Image, secure", nil},
+	{"Script, secure", []string{"--js"}},
+	{"For a server", []string{"--server-side"}},
+}
 
 var pixelID = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
 
@@ -117,7 +130,19 @@ func (c *console) pixel(r *http.Request) (*page, error) {
 		}
 		show.Settings = append(show.Settings, x)
 	}
-	loads := make(chan func())
+	tags := make([]chan pixelTag, len(tagForms))
+	for i, t := range tagForms {
+		tags[i] = make(chan pixelTag, 1)
+		go func() {
+			asked, err := c.answers.get(r.Context(), append([]string{"pixel", "export", id, "--order-id", "--value"}, t.flags...)...)
+			if err != nil {
+				tags[i] <- pixelTag{Name: t.name, Problem: err.Error()}
+				return
+			}
+			tags[i] <- pixelTag{Name: t.name, Text: strings.TrimSpace(string(asked.Body)), asked: asked}
+		}()
+	}
+	loads := make(chan func(), 1)
 	go func() {
 		part, asked, err := c.fragment(r.Context(), "Loads by day", "query", loadsByDay(id, code, c.Now()), "--format=html")
 		loads <- func() { show.Loads = part; show.took("Loads by day", asked, err) }
@@ -141,22 +166,12 @@ func (c *console) pixel(r *http.Request) (*page, error) {
 	}
 	(<-loads)()
 	show.took("Settings", shown, nil)
-	for _, t := range []struct {
-		name  string
-		flags []string
-	}{
-		{"Image, secure", nil},
-		{"Script, secure", []string{"--js"}},
-		{"For a server", []string{"--server-side"}},
-	} {
-		args := append([]string{"pixel", "export", id, "--order-id", "--value"}, t.flags...)
-		x, err := c.answers.get(r.Context(), args...)
-		if err != nil {
-			show.Tags = append(show.Tags, pixelTag{Name: t.name, Problem: err.Error()})
-			continue
+	for _, tag := range tags {
+		t := <-tag
+		show.Tags = append(show.Tags, t)
+		if t.asked != nil {
+			show.Asked = append(show.Asked, t.asked)
 		}
-		show.Tags = append(show.Tags, pixelTag{Name: t.name, Text: strings.TrimSpace(string(x.Body))})
-		show.Asked = append(show.Asked, x)
 	}
 	p := &page{Title: "Pixel " + id, Name: "pixel.html", Here: "/pixels", Show: show}
 	if show.Name != "" {

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ranges are those that a form offers.
@@ -85,13 +86,16 @@ func (c *console) report(r *http.Request) (*page, error) {
 // revenue is the report of that name, as people ask for it first.
 func (c *console) revenue(r *http.Request) (*page, error) {
 	values := r.URL.Query()
-	if len(values) == 0 || !values.Has("shown") {
+	if !values.Has("shown") {
 		values.Set("include_open", "true")
 	}
-	if !values.Has("range") && !values.Has("from") {
-		values.Set("range", "last_30_days")
+	if values.Get("range") == "" && values.Get("from") == "" && values.Get("to") == "" {
+		// The last days by name end before today, which is looked for first.
+		values.Set("from", dayOf(c.Now().In(c.Zone())).AddDate(0, 0, 1-chartDays).Format(time.DateOnly))
 	}
-	// Today is no part of the last days; whoever looks at money looks for it.
+	if !values.Has("columns") {
+		values.Set("columns", "booked,kind,advertiser_name,line_item_name,pixel_name,conversion_type,rate,conversions,amount,currency")
+	}
 	return c.reportAs(r, "revenue", "/revenue", "Revenue", "/revenue", values)
 }
 

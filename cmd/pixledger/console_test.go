@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pixledger/ingest/edge/edgetest"
+)
+
+// consoleWorld is a daemon on the sample lake, of which days are closed and
+// exported.
+func newConsoleWorld(t *testing.T, more string) *daemonWorld {
+	t.Helper()
+	w := &daemonWorld{&daemonProcess{program: program{t: t, dir: t.TempDir()}}, edgetest.Addr(t)}
+	w.run("demo", "--keep", "try")
+	w.dir = filepath.Join(w.dir, "try")
+	f, err := os.OpenFile(w.path("pixledger.yaml"), os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = fmt.Fprintf(f, "\nedge: {host: px.example.com}\nconsole: {listen: %q%s}\n", w.address, more)
+		err = joinClose(err, f)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := []string{"--now", "2026-11-13T06:00:00Z"}
+	w.run(append([]string{"close"}, now...)...)
+	w.run(append([]string{"export"}, now...)...)
+	t.Cleanup(w.end)
+	w.cmd = w.command(append([]string{"run"}, now...)...)
+	w.cmd.Stdout, w.cmd.Stderr = &w.out, &w.out
+	if err := w.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.says("msg=started", 1)
+	return w
+}
+
+// page gets a page of the console.
+func (w *daemonWorld) page(path string, code int) (string, http.Header) {
+	w.t.Helper()
+	r, err := http.Get("http://" + w.address + path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	b, err := io.ReadAll(r.Body)
+	if err = joinClose(err, r.Body); err != nil {
+		w.t.Fatal(err)
+	}
+	if r.StatusCode != code {
+		w.t.Errorf("%s: %s, want %d\n%s", path, r.Status, code, b)
+	}
+	return string(b), r.Header
+}
+
+// The daemon shows people what the commands say: money, pixels, a conversion by
+// its order id with how it was decided, exports with their checksums, reports
+// and their downloads.
+func TestConsoleShowsTheSample(t *testing.T) {
+	w := newConsoleWorld(t, "")
+	for path, wants := range map[string][]string{
+		"/":                          {"146.50 <small>EUR", "122.65 <small>USD", "27 conversions", "Last export", "2026-11-12"},
+		"/pixels/9012":               {"Checkout", "loads by day", "https://shop.prostarr.example/order/done", "https://px.example.com/px?id=9012", "catalog.yaml:116:19"},
+		"/revenue":                   {"<caption class=\"unseen\">Revenue</caption>", "Total EUR", "146.500000", "/reports/revenue/revenue.csv?"},
+		"/conversions?find=PS-10071": {"dc1e573f27c5e13894df3ffa85e42498", "attributed", "12.50"},
+		"/conversions/dc1e573f27c5e13894df3ffa85e42498": {"a click beats it"},
+		"/exports": {"revenue_2026-11-12.csv", "arrived"},
+		"/sources": {"edge-2"},
+		"/jobs":    {"attribute"},
+	} {
+		body, _ := w.page(path, http.StatusOK)
+		for _, want := range wants {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s lacks %q\n%s", path, want, body)
+			}
+		}
+	}
+	w.page("/conversions/nosuch", http.StatusNotFound)
+	w.page("/pixels/77", http.StatusNotFound)
+	w.page("/reports/revenue/revenue.csv?range=nonsense", http.StatusBadRequest)
+	// A download is what the command prints.
+	got, head := w.page("/reports/revenue/revenue.csv?range=last_7_days&include_open=true", http.StatusOK)
+	want := w.run("report", "revenue", "--include-open", "--range", "last_7_days", "--format", "csv", "--now", "2026-11-13T06:00:00Z")
+	if got != want || !strings.HasPrefix(head.Get("Content-Disposition"), "attachment") {
+		t.Errorf("the download is %q\n%s\nwant\n%s", head.Get("Content-Disposition"), got, want)
+	}
+	w.page("/metrics", http.StatusOK)
+	w.stop()
+}

@@ -191,12 +191,16 @@ func (p *pixelPage) took(part string, asked *answer, err error) {
 	}
 }
 
-// loadsByDay counts what means the pixel by its id or its code.
+// loadsByDay counts what means the pixel by its id or its code, on each UTC day
+// of the last ones, also where there was nothing.
 func loadsByDay(id, code string, now time.Time) string {
 	means := "pixel_id = " + id
 	if code != "" {
 		means = "(" + means + " OR pixel_code = " + sqlText(code) + ")"
 	}
-	return "SELECT date AS day, count(*) AS loads FROM conversions WHERE " + means +
-		" AND date > DATE '" + now.UTC().AddDate(0, 0, -chartDays).Format(time.DateOnly) + "' GROUP BY ALL ORDER BY ALL"
+	last := dayOf(now.UTC())
+	first := last.AddDate(0, 0, 1-chartDays).Format(time.DateOnly)
+	return "SELECT CAST(d AS DATE) AS day, coalesce(loads, 0) AS loads FROM range(TIMESTAMP '" + first + "', TIMESTAMP '" +
+		last.AddDate(0, 0, 1).Format(time.DateOnly) + "', INTERVAL 1 DAY) AS days(d) LEFT JOIN (SELECT date, count(*) AS loads FROM conversions WHERE " +
+		means + " AND date >= DATE '" + first + "' GROUP BY ALL) AS fired ON fired.date = CAST(d AS DATE) ORDER BY ALL"
 }

@@ -23,6 +23,7 @@ type Definition struct {
 	Filters    []string    // columns that --filter takes
 	Notes      []Note      // what else a user must know
 	Required   []string    // filters that it can't do without
+	By         []string    // what it is by where nothing else is asked for
 	Params     []ParamDef  // its own parameters
 	Totals     *Totals     // what is added up beside the rows; nil is nothing
 	Rangeless  bool        // it is of now, or of what its parameters say
@@ -104,7 +105,7 @@ func (h *header) refuse(part, what, allowed string) {
 }
 
 // headerWords are what -- @ is followed by; built-in reports have @totals,
-// @needs and @utc too.
+// @needs, @by and @utc too.
 var headerWords = []string{"report", "doc", "column", "param", "choice", "filter", "dimension", "interval", "note", "required", "rangeless", "business"}
 
 // parseDefinition reads the header of a report's file: the comment lines that
@@ -180,6 +181,9 @@ func (h *header) read(rest string, own bool) {
 	case word == "required" && rest != "":
 		h.once(word, word)
 		d.Required = strings.Fields(rest)
+	case word == "by" && !own && rest != "":
+		h.once(word, word)
+		d.By = fields
 	case word == "rangeless" && rest == "":
 		d.Rangeless = true
 	case word == "business" && rest == "":

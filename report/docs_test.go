@@ -313,11 +313,15 @@ func TestHeadersAreTrue(t *testing.T) {
 				t.Errorf("%s: the header does not name %s", name, c.Name)
 			}
 		}
+		prepared := ""
+		if pl.needs(needPaths) {
+			prepared = pathsSQL
+		}
 		for _, f := range d.Filters {
 			if _, ok := d.filterColumn(f); !ok {
 				t.Errorf("%s: filters by %s, which is no column or choice", name, f)
 			}
-			if !strings.Contains(d.sql, "passes('"+f+"',") {
+			if !strings.Contains(d.sql+prepared, "passes('"+f+"',") {
 				t.Errorf("%s: the statement does not filter by %s", name, f)
 			}
 		}

@@ -13,9 +13,10 @@ const (
 	needAccount = "account" // report_account
 	needGaps    = "gaps"    // report_gaps
 	needPixels  = "pixels"  // report_pixels
+	needPaths   = "paths"   // the tables of paths.sql
 )
 
-var needs = []string{needAccount, needGaps, needPixels}
+var needs = []string{needAccount, needGaps, needPixels, needPaths}
 
 func (pl *plan) needs(what string) bool { return slices.Contains(pl.def.Needs, what) }
 

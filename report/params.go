@@ -76,6 +76,9 @@ func newPlan(d *Definition, p *Params) (*plan, error) {
 	if err := pl.takeList(); err != nil {
 		return nil, err
 	}
+	if err := pl.takePaths(); err != nil {
+		return nil, err
+	}
 	_, err := p.resolve(pl.zone)
 	return pl, err
 }
@@ -128,7 +131,11 @@ func (pl *plan) takeColumns() error {
 	if column != "" {
 		pl.by, pl.show = append(pl.by, column), append(pl.show, column)
 	}
-	for _, name := range p.By {
+	by := p.By
+	if len(by) == 0 {
+		by = d.By
+	}
+	for _, name := range by {
 		i := slices.IndexFunc(d.Dimensions, func(dim Dimension) bool { return dim.ID == name })
 		if i < 0 && len(d.Dimensions) == 0 {
 			return usage("no --by", "%s has no dimensions", d.Name)

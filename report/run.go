@@ -57,6 +57,11 @@ func (r *Reports) RunTo(ctx context.Context, db *lakedb.DB, name string, p Param
 			return err
 		}
 	}
+	if pl.needs(needPaths) {
+		if err := loadEffects(ctx, db); err != nil {
+			return fmt.Errorf("report %s: %w", name, err)
+		}
+	}
 	if pl.def.own != nil {
 		if err := lockDown(ctx, db); err != nil {
 			return err
@@ -199,6 +204,11 @@ func (pl *plan) bind(ctx context.Context, db *lakedb.DB, conn *sql.Conn) ([]*tim
 		}
 		if _, err := conn.ExecContext(ctx, statements[i], v); err != nil {
 			return nil, err
+		}
+	}
+	if pl.needs(needPaths) {
+		if _, err := conn.ExecContext(ctx, pathsSQL); err != nil {
+			return nil, fmt.Errorf("look for paths: %w", err)
 		}
 	}
 	return zones, nil

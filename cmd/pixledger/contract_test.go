@@ -228,7 +228,7 @@ func TestContractNames(t *testing.T) {
 		t.Errorf("the ranges are %v, want %v", got, ranges)
 	}
 	reports := strings.Fields("attributed_conversions advertiser_analytics revenue statement pixel_fired attributed_urls pixel_feed unattributed " +
-		"time_to_conversion data_quality reconciliation")
+		"time_to_conversion attribution_models data_quality reconciliation")
 	for _, name := range reports {
 		if !slices.Contains(report.BuiltIn().Names(), name) {
 			t.Errorf("there is no report %s", name)

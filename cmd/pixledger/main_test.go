@@ -15,8 +15,16 @@ import (
 // The test binary is the program too: called as pixledger, it runs a command.
 // So tests run what users run, in processes of their own, under the race detector.
 func TestMain(m *testing.M) {
+	// The race detector waits a second at each program's end for others to run
+	// into a race: with hundreds of commands that is most of the tests' time.
+	if err := os.Setenv("GORACE", raceDetector); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"pixledger": func() { os.Exit(realMain()) }})
 }
+
+// raceDetector are the race detector's options for the programs that tests start.
+const raceDetector = "atexit_sleep_ms=50"
 
 // program is a pixledger process in a folder of its own.
 type program struct {

@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			samples, err := filepath.Abs("../../sample-logs")
 			env.Setenv("SAMPLES", samples)
+			env.Setenv("GORACE", raceDetector)
 			return err
 		},
 		Condition: func(cond string) (bool, error) {
@@ -118,7 +119,7 @@ func scriptShell(ts *testscript.TestScript, command string) (string, string, int
 	defer cancel()
 	c := exec.CommandContext(ctx, "sh", "-c", command)
 	c.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "SAMPLES", "WORK", "ADDRESS"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "SAMPLES", "WORK", "ADDRESS", "GORACE"} {
 		c.Env = append(c.Env, name+"="+ts.Getenv(name))
 	}
 	var stdout, stderr bytes.Buffer

@@ -79,11 +79,16 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	}
 }
 
+// Before gives the UTC date before which dates ended more than some days ago.
+func Before(now time.Time, days int) string {
+	return now.UTC().AddDate(0, 0, -days).Format(time.DateOnly)
+}
+
 // plan lists the folders of which something is to be erased, and says what it
 // comes to.
 func (o *Options) plan(state *lake.State) (Summary, map[string]schemas.Dataset) {
 	sum := Summary{
-		Before: o.Attribute.Now.UTC().AddDate(0, 0, -o.Days).Format(time.DateOnly),
+		Before: Before(o.Attribute.Now, o.Days),
 		Frozen: state.Latest[attribute.RetentionKind].Notes[attribute.NoteFrozen],
 	}
 	folders := map[string]schemas.Dataset{}

@@ -138,12 +138,10 @@ func printForgotten(w io.Writer, s *forget.Summary, dry, warehouse bool) {
 		fmt.Fprintf(w, "; %s of others that name them", count(int(s.Mentions), "row"))
 	}
 	fmt.Fprintln(w)
-	if s.Files > 0 {
-		verb := "rewritten"
-		if dry {
-			verb = "to rewrite"
-		}
-		fmt.Fprintf(w, "%s: %s, %s\n", verb, count(s.Files, "file"), count(int(s.Bytes), "byte"))
+	if s.Files > 0 && dry {
+		fmt.Fprintf(w, "to rewrite: %s, %s\n", count(s.Files, "file"), count(int(s.Bytes), "byte"))
+	} else if s.Files > 0 {
+		fmt.Fprintf(w, "rewritten: %s\n", count(s.Files, "file"))
 	}
 	if warehouse {
 		fmt.Fprintln(w, "the warehouse was written anew")

@@ -34,6 +34,7 @@ type statusReport struct {
 	Jobs     []jobStatus    `json:"jobs"`
 	Datasets []datasetSize  `json:"datasets"`
 	Compact  compactStatus  `json:"compact"`
+	Privacy  privacyStatus  `json:"privacy"`
 	Warnings []warning      `json:"warnings"`
 }
 
@@ -223,6 +224,7 @@ func (r *statusReport) rows() [][]string {
 	add("compact", "", "folders", r.Compact.Folders)
 	add("compact", "", "files", r.Compact.Files)
 	add("compact", "", "bytes", r.Compact.Bytes)
+	r.Privacy.rows(add)
 	for _, w := range r.Warnings {
 		add("warning", w.What, "remedy", w.Remedy)
 	}
@@ -277,7 +279,7 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 		return nil, err
 	}
 	r.Datasets, r.Compact = datasetSizes(state), newCompactStatus(state, r.Now)
-	return r, nil
+	return r, r.privacy(cfg, l, state)
 }
 
 func (r *statusReport) warn(what, remedy string) {
@@ -414,6 +416,7 @@ func (r *statusReport) print(w io.Writer) error {
 	if c := r.Compact; c.Folders > 0 {
 		fmt.Fprintf(t, "\nto compact\t%s of %s, %d bytes\n", count(c.Files, "file"), count(c.Folders, "folder"), c.Bytes)
 	}
+	r.Privacy.print(t)
 	err := t.Flush()
 	return errors.Join(err, printWarnings(w, r.Warnings))
 }

@@ -13,6 +13,7 @@ import (
 	"pixledger/attribute/laketest"
 	"pixledger/attribute/reference"
 	"pixledger/schemas"
+	"pixledger/schemas/lake"
 )
 
 // sizes is how many worlds one lake of the property tests holds: to open DuckDB
@@ -165,6 +166,40 @@ tracker 21379 click line_item=383
 	looks("a rate, and the window back", 1, "2026-03-09", "2026-03-11")
 	l.come(t, strings.Replace(settings, "min_minutes_per_conv=60", "min_minutes_per_conv=0", 1), "")
 	looks("every conversion counts, and the rate back", 5, "2026-03-09", "2026-03-11")
+}
+
+// A compaction is no news: what was known before it is known in other files, and
+// of a file that it made of known rows and new ones the new ones are found.
+func TestRunAfterCompaction(t *testing.T) {
+	const settings = `
+pixel 9012 min_minutes_per_conv=0
+line_item 382 pixel=9012 post_click_revenue=12.50
+tracker 21378 click line_item=382
+`
+	const known, conversion = `
+2026-03-08 09:00 click      t1 user=anna tracker=21378
+2026-03-09 10:00 conversion c1 user=anna pixel=9012
+2026-03-09 10:00 conversion c2 user=bert pixel=9012
+2026-03-10 10:00 conversion c3 user=carl pixel=9012
+`, "2026-03-09 10:30 conversion c4 user=anna pixel=9012\n"
+	l := newLake(t, t.TempDir(), parse(t, settings).Catalog)
+	l.come(t, settings, known)
+	l.run(2)
+	events := parse(t, settings+known).Events
+	folder := lake.EventFolder(schemas.Conversion, "2026-03-09")
+	l.Compact(folder, events)
+	l.Compact(lake.EventFolder(schemas.Click, "2026-03-08"), events)
+	if s := l.run(2); s.Looked != 0 || s.Commit != 0 {
+		t.Errorf("after a compaction: %+v", s)
+	}
+	l.come(t, settings, conversion)
+	l.Compact(folder, parse(t, settings+known+conversion).Events)
+	if s := l.run(2); s.Looked != 3 || s.Conversions != 4 || !slices.Equal(s.Days, []string{"2026-03-09"}) {
+		t.Errorf("after a compaction with something new in it: %+v", s)
+	}
+	if s := l.run(2); s.Looked != 0 || s.Commit != 0 {
+		t.Errorf("nothing new: %+v", s)
+	}
 }
 
 // A run that does not fit its limits says so, and leaves all as it was.

@@ -60,6 +60,39 @@ func (s *Source) isRotatedFile(path string) bool {
 	return err == nil && !s.isLog(path) && slices.ContainsFunc(logs, func(log string) bool { return s.isRotated(log, path) })
 }
 
+// LogFiles is a log of a source with the files that rotation has made of it, the
+// oldest first.
+type LogFiles struct {
+	Source  *Source
+	Path    string
+	Rotated []string
+	// Err is why it is not known which files there are.
+	Err error
+}
+
+// LogsOf lists the logs of sources as they stand now, whether they are there or not.
+func LogsOf(sources []Source) []LogFiles {
+	var out []LogFiles
+	for i := range sources {
+		paths, err := sources[i].paths()
+		if err != nil {
+			out = append(out, LogFiles{Source: &sources[i], Path: sources[i].Path, Err: err})
+			continue
+		}
+		for _, p := range paths {
+			rotated, err := sources[i].rotated(p, sources)
+			out = append(out, LogFiles{&sources[i], p, rotated, err})
+		}
+	}
+	return out
+}
+
+// RotatedName tells whether a path is named as rotation names what it makes of
+// another log.
+func RotatedName(log, path string) bool {
+	return filepath.Dir(log) == filepath.Dir(path) && log != path && isRotatedName(filepath.Base(log), filepath.Base(path))
+}
+
 func (s *Source) rotatedGlob(log string) string {
 	if filepath.IsAbs(s.Rotated) {
 		return s.Rotated

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // utc writes a time as people read it.
@@ -75,18 +74,4 @@ func text(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-// shown leaves out of a text from a log what a terminal or a mail would obey
-// instead of show.
-func shown(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsPrint(r):
-			return r
-		case unicode.IsSpace(r):
-			return ' '
-		}
-		return -1
-	}, strings.ToValidUTF8(s, "\uFFFD"))
 }

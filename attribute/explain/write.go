@@ -44,7 +44,7 @@ func (p *printer) table(fill func(add func(cells ...string))) {
 	t := tabwriter.NewWriter(p.w, 0, 1, 2, ' ', 0)
 	fill(func(cells ...string) {
 		for i, c := range cells {
-			cells[i] = shown(c)
+			cells[i] = schemas.Shown(c)
 		}
 		for len(cells) > 1 && cells[len(cells)-1] == "" {
 			cells = cells[:len(cells)-1]
@@ -56,7 +56,7 @@ func (p *printer) table(fill func(add func(cells ...string))) {
 
 func (p *printer) conversion(x *Explanation, zone *time.Location) {
 	c := &x.Conversion
-	fmt.Fprintf(p.w, "Conversion %s\n", shown(c.EventID))
+	fmt.Fprintf(p.w, "Conversion %s\n", schemas.Shown(c.EventID))
 	p.table(func(add func(...string)) {
 		add("time", utc(c.EventTime))
 		if zone != nil && zone != time.UTC && zone.String() != "UTC" {
@@ -271,15 +271,15 @@ func (p *printer) touch(t *Touch) {
 			tracker += ", " + part.what + " " + named(*part.id, part.name)
 		}
 	}
-	fmt.Fprintf(p.w, "\n  %-4s  %-10s  %s\n", mark, t.Kind, shown(t.EventID))
+	fmt.Fprintf(p.w, "\n  %-4s  %-10s  %s\n", mark, t.Kind, schemas.Shown(t.EventID))
 	if t.Verdict != Won {
-		fmt.Fprintf(p.w, "        because     %s\n", shown(t.Why))
+		fmt.Fprintf(p.w, "        because     %s\n", schemas.Shown(t.Why))
 	}
-	fmt.Fprintf(p.w, "        time        %s, %s\n        of          %s\n", utc(t.EventTime), age, shown(tracker))
+	fmt.Fprintf(p.w, "        time        %s, %s\n        of          %s\n", utc(t.EventTime), age, schemas.Shown(tracker))
 	if text(t.Token) != "" {
-		fmt.Fprintf(p.w, "        token       %s\n", shown(*t.Token))
+		fmt.Fprintf(p.w, "        token       %s\n", schemas.Shown(*t.Token))
 	}
-	fmt.Fprintf(p.w, "        log line    %s\n", shown(t.At))
+	fmt.Fprintf(p.w, "        log line    %s\n", schemas.Shown(t.At))
 }
 
 func (p *printer) money(x *Explanation) {

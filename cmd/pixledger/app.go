@@ -305,12 +305,28 @@ func byteSize(n int64) string {
 func failureText(err error) string {
 	var mistakes yamlfile.Mistakes
 	if errors.As(err, &mistakes) {
-		return mistakes.Error()
+		return shownLines(mistakes.Error())
 	}
 	if errors.Is(err, context.Canceled) {
 		return "pixledger: interrupted"
 	}
-	return "pixledger: " + err.Error()
+	return "pixledger: " + shownLines(err.Error())
+}
+
+// shownLines is a text of several lines, which may be indented, without what a
+// terminal would obey instead of show: names in it come from logs, files and
+// catalogs.
+func shownLines(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		inner := strings.TrimLeft(strings.TrimSuffix(line, "\n"), "\t")
+		b.WriteString(line[:strings.Index(line, inner)])
+		b.WriteString(schemas.Shown(inner))
+		if strings.HasSuffix(line, "\n") {
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
 }
 
 // logf tells what happens while a command works, on stderr.

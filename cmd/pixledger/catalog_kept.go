@@ -110,7 +110,7 @@ func verifyCatalogs(l *lake.Lake, state *lake.State, say io.Writer) (differences
 		looked[d.Catalog] = true
 		if err := keptAsItWas(l, d.Catalog); err != nil {
 			differences++
-			fmt.Fprintf(say, "the catalog that the close of %s used: %v\n", d.Day, err)
+			fmt.Fprintf(say, "the catalog that the close of %s used: %s\n", d.Day, schemas.Shown(err.Error()))
 		}
 	}
 	return differences, nil

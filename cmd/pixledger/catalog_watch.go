@@ -49,6 +49,7 @@ type daemonNote struct {
 	Troubles []sourceTrouble `json:"troubles,omitempty"`
 	// Waiting is why nothing can be committed now; empty when it can.
 	Waiting string `json:"waiting,omitempty"`
+	NoSpace bool   `json:"no_space,omitempty"` // that is for want of room
 }
 
 // sourceTrouble is what is wrong with one path of a source.
@@ -126,7 +127,7 @@ func (c *catalogInForce) note() error {
 		if s.Trouble != "" || s.Truncations > 0 || len(s.Damaged) > 0 {
 			n.Troubles = append(n.Troubles, sourceTrouble{s.Source, s.Path, s.Trouble, s.Truncations, s.Damaged})
 		}
-		n.Waiting = s.Waiting
+		n.Waiting, n.NoSpace = s.Waiting, s.NoSpace
 	}
 	b, err := json.Marshal(n)
 	if err != nil || bytes.Equal(b, c.noted) {

@@ -162,10 +162,10 @@ func printClose(w io.Writer, s *ledger.Summary) {
 		fmt.Fprintf(w, "  booked: %s %s\n", s.Booked[currency].Short(), currency)
 	}
 	for i := range s.Effects {
-		fmt.Fprintf(w, "  adjusted: %s\n", &s.Effects[i])
+		fmt.Fprintf(w, "  adjusted: %s\n", schemas.Shown(s.Effects[i].String()))
 	}
 	for _, c := range s.Credits {
-		fmt.Fprintf(w, "  credit: line item %d, %s %s, %s\n", c.LineItemID, c.Amount.Short(), c.Currency, c.Reason)
+		fmt.Fprintf(w, "  credit: line item %d, %s %s, %s\n", c.LineItemID, c.Amount.Short(), c.Currency, schemas.Shown(c.Reason))
 	}
 	fmt.Fprintf(w, "next: %s, due at %s\n", s.Plan.Next, s.Plan.NextDue.Format(time.RFC3339))
 }

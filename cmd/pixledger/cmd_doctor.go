@@ -2,57 +2,53 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
+	"pixledger/cmd/pixledger/doctor"
+	"pixledger/cmd/pixledger/schedule"
 	"pixledger/ingest"
-	"pixledger/ingest/decode"
 	"pixledger/report"
+	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
 
-// finding is what one check found.
-type finding struct {
-	Check  string `json:"check"`
-	Level  level  `json:"level"`
-	What   string `json:"what"`
-	Remedy string `json:"remedy,omitempty"`
-}
-
-// level says how bad a finding is; any problem makes the exit code 1.
-type level string
-
-const (
-	levelOK      level = "ok"
-	levelWarning level = "warning"
-	levelProblem level = "problem"
-)
-
-// doctor collects findings.
-type doctor struct {
-	app      *app
-	findings []finding
+// examination is one run of doctor.
+type examination struct {
+	doctor.Report
+	app   *app
+	cfg   *Config
+	lake  *lake.Lake  // nil where there is none, or none that can be read
+	state *lake.State // nil where it can't be read
+	logs  []ingest.LogFiles
+	note  daemonNote // of a running daemon; its Process is 0 where none runs
+	// nginxConf and logrotateConf are the files that are looked at; nginxAsked
+	// and logrotateAsked, whether somebody named them.
+	nginxConf, logrotateConf   string
+	nginxAsked, logrotateAsked bool
+	ask                        bool // destinations, over the network
 }
 
 func (a *app) doctorCommand() *cobra.Command {
-	var asJSON bool
-	var format, out string
+	var asJSON, ask bool
+	var format, out, nginxConf, logrotateConf string
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check permissions, disk, clock, and the logs' first lines",
+		Short: "Check permissions, disk, clock, nginx, and the logs' lines",
 		Long: `Checks what usually goes wrong before it does: the configuration and catalog, the
-lake's folder and its file system, the disk, the clock, and the first lines of
-each source's real log, read as they will be: their format, and whether they
-carry user ids. A problem makes the exit code 1; warnings leave it 0.`,
-		Example: "  pixledger doctor\n  pixledger doctor --json\n  pixledger doctor --format csv",
+lake's folder and its file system, who may read and write what, disks, the clock,
+the schedule, each source's real log, read as it will be (its format, and whether
+its lines carry user ids), how nginx writes and logrotate rotates it, and the
+machine's limits. Each warning comes with its remedy. A problem makes the exit code
+1; warnings leave it 0. docs/doctor.md has every check.
+
+It is to be run as the user that the daemon runs as: what that may read and write
+is tried and not guessed.`,
+		Example: "  pixledger doctor\n  sudo -u pixledger pixledger doctor --json\n  pixledger doctor --nginx-conf /srv/edge/nginx.conf --format csv",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := jsonOrFormat("doctor", asJSON, format); err != nil {
@@ -66,31 +62,27 @@ carry user ids. A problem makes the exit code 1; warnings leave it 0.`,
 			if err != nil {
 				return err
 			}
-			d := &doctor{app: a}
-			d.catalog(s)
-			d.lake(s.cfg)
-			for _, src := range ingestSources(s.cfg) {
-				d.source(s.cfg, &src)
+			d := &examination{
+				app: a, cfg: s.cfg, ask: ask, logs: ingest.LogsOf(ingestSources(s.cfg)),
+				nginxConf: nginxConf, nginxAsked: c.Flags().Changed("nginx-conf"),
+				logrotateConf: logrotateConf, logrotateAsked: c.Flags().Changed("logrotate"),
 			}
-			d.reports(c.Context(), s.cfg)
-			d.edge(s)
+			d.run(c.Context(), s)
 			err = a.writeOut(out, func(w io.Writer) error {
 				switch {
 				case asJSON:
-					return writeJSON(w, d.findings)
+					return writeJSON(w, d.Findings)
 				case f == report.Table:
-					return printFindings(w, d.findings)
+					return printFindings(w, d.Findings)
 				default:
-					return writeRows(w, f, "doctor", []string{"check", "level", "what", "remedy"}, findingRows(d.findings))
+					return writeRows(w, f, "doctor", []string{"check", "level", "what", "remedy"}, findingRows(d.Findings))
 				}
 			})
 			if err != nil {
 				return err
 			}
-			for _, x := range d.findings {
-				if x.Level == levelProblem {
-					return &silentError{}
-				}
+			if !d.Sound() {
+				return &silentError{}
 			}
 			return nil
 		},
@@ -98,10 +90,13 @@ carry user ids. A problem makes the exit code 1; warnings leave it 0.`,
 	c.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
 	c.Flags().StringVar(&format, "format", "", formatHelp())
 	c.Flags().StringVarP(&out, "output", "o", "", "write to a file, in one step")
+	c.Flags().BoolVar(&ask, "destinations", false, "ask the exports' destinations too whether they can be reached; nothing is written there")
+	c.Flags().StringVar(&nginxConf, "nginx-conf", "", "nginx's configuration (default: edge.conf, else /etc/nginx/nginx.conf)")
+	c.Flags().StringVar(&logrotateConf, "logrotate", "/etc/logrotate.conf", "logrotate's configuration, a file or a folder")
 	return c
 }
 
-func findingRows(list []finding) [][]string {
+func findingRows(list []doctor.Finding) [][]string {
 	var out [][]string
 	for _, f := range list {
 		out = append(out, []string{f.Check, string(f.Level), f.What, f.Remedy})
@@ -109,13 +104,13 @@ func findingRows(list []finding) [][]string {
 	return out
 }
 
-func printFindings(w io.Writer, list []finding) error {
+func printFindings(w io.Writer, list []doctor.Finding) error {
 	for _, f := range list {
-		if _, err := fmt.Fprintf(w, "%-7s  %s: %s\n", f.Level, f.Check, f.What); err != nil {
+		if _, err := fmt.Fprintf(w, "%-7s  %s: %s\n", f.Level, schemas.Shown(f.Check), schemas.Shown(f.What)); err != nil {
 			return err
 		}
 		if f.Remedy != "" {
-			if _, err := fmt.Fprintf(w, "         remedy: %s\n", f.Remedy); err != nil {
+			if _, err := fmt.Fprintf(w, "         remedy: %s\n", schemas.Shown(f.Remedy)); err != nil {
 				return err
 			}
 		}
@@ -123,160 +118,148 @@ func printFindings(w io.Writer, list []finding) error {
 	return nil
 }
 
-func (d *doctor) add(check string, l level, remedy, format string, args ...any) {
-	d.findings = append(d.findings, finding{check, l, fmt.Sprintf(format, args...), remedy})
+// run makes every check, in the order of docs/doctor.md.
+func (d *examination) run(ctx context.Context, s *setup) {
+	d.catalog(s)
+	d.lakeFolder()
+	d.permissions()
+	d.disks()
+	d.times()
+	for _, src := range ingestSources(s.cfg) {
+		d.source(&src)
+	}
+	d.shared()
+	d.edge(s)
+	d.surroundings()
+	d.reports(ctx)
+	d.destinations(ctx)
+	d.machine()
+	d.status()
 }
 
-func (d *doctor) catalog(s *setup) {
+func (d *examination) catalog(s *setup) {
 	warnings := s.allWarnings(d.app.now())
 	if len(warnings) == 0 {
-		d.add("catalog", levelOK, "", "valid: %s, %s", count(len(s.catalog.Pixels), "pixel"), count(len(s.catalog.LineItems), "line item"))
+		d.OK("catalog", "valid: %s, %s", count(len(s.catalog.Pixels), "pixel"), count(len(s.catalog.LineItems), "line item"))
 		return
 	}
-	d.add("catalog", levelWarning, "`pixledger catalog check` lists them", "valid, with %s on what will never attribute", count(len(warnings), "warning"))
+	d.Warn("catalog", "`pixledger catalog check` lists them", "valid, with %s on what will never attribute", count(len(warnings), "warning"))
 }
 
-// freeSpace is the least that a disk should have left, in bytes.
-const freeSpace = 1 << 30
-
-func (d *doctor) lake(cfg *Config) {
-	_, err := lake.Open(cfg.Lake)
-	var newer *lake.VersionError
-	switch {
-	case errors.Is(err, lake.ErrNoLake):
-		d.add("lake", levelOK, "", "%s does not exist yet; the first `ingest` or `run` makes it", cfg.Lake)
-	case errors.As(err, &newer):
-		d.add("lake", levelProblem, "use the pixledger that wrote it, or a newer one", "%v", err)
-		return
-	case err != nil:
-		d.add("lake", levelProblem, "check the path and its permissions", "%v", err)
-		return
-	default:
-		d.add("lake", levelOK, "", "%s is readable", cfg.Lake)
-	}
-	// The nearest folder that exists is where it stands or will be made.
-	dir := cfg.Lake
-	for {
-		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
-			break
+// watched are the logs as the checks of their surroundings take them.
+func (d *examination) watched() []doctor.Log {
+	out := make([]doctor.Log, len(d.logs))
+	for i, l := range d.logs {
+		out[i] = doctor.Log{
+			Source: l.Source.Name, Path: l.Path, Format: l.Source.Format, UserIDs: l.Source.UserID != (ingest.UserID{}),
+			Elsewhere: filepath.IsAbs(l.Source.Rotated), Rotated: l.Rotated,
 		}
-		dir = filepath.Dir(dir)
 	}
-	if err := probeExchange(dir); err != nil {
-		remedy := "let this user write there"
-		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
-			remedy = "put the lake on a local ext4, XFS or Btrfs: folders are exchanged in one step"
-		}
-		d.add("lake", levelProblem, remedy, "%s: %v", dir, err)
-	} else {
-		d.add("lake", levelOK, "", "%s is writable, and its file system exchanges folders in one step", dir)
-	}
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err == nil {
-		free := st.Bavail * uint64(st.Bsize)
-		l, remedy := levelOK, ""
-		if free < freeSpace {
-			l, remedy = levelWarning, "make room: ingest waits when the disk is full"
-		}
-		d.add("disk", l, remedy, "%.1f GiB free at %s", float64(free)/(1<<30), dir)
-	}
+	return out
 }
 
-// probeExchange makes two folders and exchanges them, as publishing does.
-func probeExchange(dir string) (err error) {
-	probe, err := os.MkdirTemp(dir, ".pixledger-doctor-*")
-	if err != nil {
-		return err
+func (d *examination) permissions() {
+	o := doctor.Owners{
+		Lake: d.cfg.Lake, Key: lake.ParamsKeyFile(d.cfg.Lake), Config: d.cfg.File, Token: d.cfg.Console.Token,
+		Temp: d.cfg.tempDir(), Daemon: d.note.Process, Logs: d.watched(), Service: os.Getenv("INVOCATION_ID") != "",
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(probe)) }()
-	a, b := filepath.Join(probe, "a"), filepath.Join(probe, "b")
-	if err := errors.Join(os.Mkdir(a, lake.DirMode), os.Mkdir(b, lake.DirMode)); err != nil {
-		return err
+	for _, e := range d.cfg.Exports {
+		if folder, ok := e.To.Folder(); ok {
+			o.Outboxes = append(o.Outboxes, folder)
+		}
 	}
-	if err := unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE); err != nil {
-		return fmt.Errorf("exchange folders: %w", err)
+	doctor.Permissions(&d.Report, o)
+}
+
+// times looks at the clock, its next change, and the schedule.
+func (d *examination) times() {
+	m := doctor.Moments{Now: d.app.now(), Real: d.app.now().Add(-d.app.offset), Logs: d.watched()}
+	if d.state != nil {
+		for _, mark := range d.state.Latest {
+			if mark.At.After(m.LastCommit) {
+				m.LastCommit = mark.At
+			}
+		}
+		m.LastEvent = lastEvent(d.state)
 	}
-	return nil
+	doctor.Clock(&d.Report, m)
+	var jobs []doctor.Job
+	for _, j := range scheduled(d.cfg) {
+		when, err := schedule.Parse(j.spec, d.cfg.TimeZone)
+		if err != nil {
+			continue // the configuration was read, and refuses it
+		}
+		job := doctor.Job{Name: j.name, Spec: j.spec, When: when}
+		if d.lake != nil {
+			if h, err := schedule.ReadHistory(d.lake, j.name); err == nil { // status says what is wrong with it
+				if last, ok := h.Last(); ok {
+					job.LastEnd, job.LastError = last.Ended, last.Error
+				}
+			}
+		}
+		jobs = append(jobs, job)
+	}
+	doctor.ZoneChange(&d.Report, d.cfg.TimeZone, d.app.now(), jobs)
+	doctor.Schedule(&d.Report, doctor.Night{
+		Now: d.app.now(), Zone: d.cfg.TimeZone, Close: d.cfg.CloseAfter, Running: d.note.Process != 0, Jobs: jobs,
+	})
+}
+
+// surroundings looks at what writes and rotates the logs.
+func (d *examination) surroundings() {
+	conf, asked := d.nginxConf, d.nginxAsked
+	if conf == "" && d.cfg.Edge.Conf != "" {
+		_, err := os.Stat(d.cfg.Edge.Conf)
+		conf, asked = d.cfg.Edge.Conf, err == nil // that it is missing is said of the edge
+	}
+	if conf == "" {
+		conf = "/etc/nginx/nginx.conf"
+	}
+	doctor.Nginx(&d.Report, conf, asked, d.watched(), d.cfg.Edge.CookieDomain, d.app.now())
+	doctor.Logrotate(&d.Report, d.logrotateConf, d.logrotateAsked, d.watched())
 }
 
 // reports looks at users' own reports, where there are any. One that is not
 // well is no problem of the lake's.
-func (d *doctor) reports(ctx context.Context, cfg *Config) {
-	reports, err := report.Load(ctx, cfg.Reports)
+func (d *examination) reports(ctx context.Context) {
+	reports, err := report.Load(ctx, d.cfg.Reports)
 	if err != nil {
-		d.add("reports", levelWarning, "name a folder of .sql files, or none", "%v", err)
+		d.Warn("reports", "name a folder of .sql files, or none", "%v", err)
 		return
 	}
 	own := len(reports.Names()) - len(report.BuiltIn().Names())
 	if own > 0 {
-		d.add("reports", levelOK, "", "%s of your own in %s", count(own, "report"), cfg.Reports)
+		d.OK("reports", "%s of your own in %s", count(own, "report"), d.cfg.Reports)
 	}
 	for _, m := range reports.Mistakes {
-		d.add("reports", levelWarning, "mend the file; docs/reports.md says how", "%v", m)
+		d.Warn("reports", "mend the file; docs/reports.md says how", "%v", m)
 	}
 }
 
-func (d *doctor) source(cfg *Config, src *ingest.Source) {
-	opts, err := ingestOptions(d.app, cfg, nil)
-	check := "source " + src.Name
-	if err != nil {
-		d.add(check, levelProblem, "", "%v", err)
+func (d *examination) machine() {
+	files := 0
+	for _, l := range d.logs {
+		files += 1 + len(l.Rotated)
+	}
+	doctor.Machine(&d.Report, doctor.Limits{Memory: d.cfg.Limits.Memory, Threads: d.cfg.Limits.Threads, Files: files, Daemon: d.note.Process})
+	if d.lake != nil {
+		doctor.Daemon(&d.Report, d.note.Process)
+	}
+}
+
+// status counts what status warns of, which is how it stands and not how the
+// machine is.
+func (d *examination) status() {
+	if d.lake == nil {
 		return
 	}
-	logs, err := filepath.Glob(src.Path)
-	if err == nil && len(logs) == 0 {
-		d.add(check, levelWarning, "check the path; the daemon waits for the log to appear", "%s does not exist", src.Path)
-	}
-	for _, path := range logs {
-		d.log(check, opts, src, path)
-	}
-}
-
-func (d *doctor) log(check string, opts ingest.Options, src *ingest.Source, path string) {
-	in, err := ingest.Inspect(opts, src, path, d.app.now())
+	r, err := d.app.status(d.cfg, d.lake)
 	switch {
-	case errors.Is(err, fs.ErrPermission):
-		d.add(check, levelProblem, "let this user read it, for example: usermod -aG adm USER", "%v", err)
-		return
 	case err != nil:
-		if in != nil {
-			err = fmt.Errorf("%s: %w", path, err)
-		}
-		d.add(check, levelProblem, "", "%v", err)
-		return
-	case in.Lines == 0:
-		d.add(check, levelOK, "", "%s is readable, and has no line yet", path)
-		return
-	}
-	rejects, events := lake.Sum(in.Account.Rejects), lake.Sum(in.Account.Events)
-	switch {
-	case in.Account.Rejects[decode.BadTime]*2 > in.Lines:
-		d.add(check, levelProblem, "set the clocks of the edge and of this machine by NTP; the time must be Unix seconds", "%s: %d of its first %d lines have a time before 2000 or more than 24 hours ahead", path, in.Account.Rejects[decode.BadTime], in.Lines)
-		return
-	case rejects == in.Lines:
-		d.add(check, levelProblem, formatRemedy(in), "%s: none of its first %d lines fits the format %s", path, in.Lines, in.Format)
-		return
-	case rejects*10 > in.Lines:
-		d.add(check, levelWarning, formatRemedy(in), "%s: %d of its first %d lines can't be read as %s", path, rejects, in.Lines, in.Format)
+		d.Problem("status", "`pixledger verify` looks closer; restore what it names from a backup", "%v", err)
+	case len(r.Warnings) > 0:
+		d.Warn("status", "`pixledger status` has the remedy of each", "%s of how it stands, the first: %s", count(len(r.Warnings), "warning"), r.Warnings[0].What)
 	default:
-		d.add(check, levelOK, "", "%s: format %s, %s", path, in.Format, accountText(&in.Account))
+		d.OK("status", "no warning of how it stands")
 	}
-	switch {
-	case events == 0:
-		d.add(check, levelWarning, "does the edge log the pixels' requests here? `pixledger edge nginx` prints a configuration that does", "%s: none of its first %d lines is an event", path, in.Lines)
-	case in.Users == 0 && in.Denied < events:
-		d.add(check, levelWarning, "turn nginx's userid on, or say where the id is: user_id: {cookie: NAME}, {param: NAME} or {header: NAME}", "%s: none of its first %d events has a user id", path, events)
-	default:
-		d.add(check, levelOK, "", "%s: %d of its first %d events have a user id", path, in.Users, events)
-	}
-	if ahead := in.Last.Sub(d.app.now()); ahead > time.Minute {
-		d.add(check, levelWarning, "set the clocks of the edge and of this machine by NTP", "%s: its times are %s ahead of this machine's clock", path, ahead.Round(time.Second))
-	}
-}
-
-func formatRemedy(in *ingest.Inspection) string {
-	if in.Recognised != "" && in.Recognised != in.Format {
-		return "its lines look like the format " + in.Recognised + ": set format: " + in.Recognised
-	}
-	return "set the source's format to the log_format that the edge writes"
 }

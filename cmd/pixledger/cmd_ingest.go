@@ -13,6 +13,7 @@ import (
 
 	"pixledger/ingest"
 	"pixledger/ingest/decode"
+	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
 
@@ -107,6 +108,7 @@ func printIngest(w io.Writer, sum *ingest.Summary, dir string) {
 		if rel, err := filepath.Rel(dir, name); err == nil && filepath.IsAbs(name) && filepath.IsLocal(rel) {
 			name = rel
 		}
+		name = schemas.Shown(name)
 		switch {
 		case f.Commits > 0:
 			fmt.Fprintf(w, "%s: %s", name, accountText(&f.Counts))
@@ -175,6 +177,7 @@ type sourceLag struct {
 	Lag     int64 // bytes
 	Last    time.Time
 	Problem string
+	Missing string // the path of a log that is not there
 }
 
 func sourceLags(cfg *Config, state *lake.State) []sourceLag {
@@ -192,7 +195,7 @@ func sourceLags(cfg *Config, state *lake.State) []sourceLag {
 		case s.Err != nil:
 			o.Problem = s.Err.Error()
 		case s.Missing:
-			o.Problem = s.Path + " does not exist"
+			o.Missing = s.Path
 		}
 	}
 	return out

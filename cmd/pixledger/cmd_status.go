@@ -13,10 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"pixledger/ingest"
 	"pixledger/report"
+	"pixledger/schemas"
 	"pixledger/schemas/lake"
-	"pixledger/schemas/lakedb/compact"
 )
 
 // statusReport is what status shows; its JSON is for scripts. Times are UTC.
@@ -99,22 +98,6 @@ type compactStatus struct {
 	Folders int   `json:"folders"`
 	Files   int   `json:"files"`
 	Bytes   int64 `json:"bytes"`
-}
-
-func newCompactStatus(state *lake.State, now time.Time) compactStatus {
-	due := compact.Plan(state, now)
-	s := compactStatus{Folders: len(due)}
-	for _, d := range due {
-		s.Files += len(d.Files)
-		s.Bytes += d.Bytes()
-	}
-	return s
-}
-
-// warning is something to be looked after, with what to do about it.
-type warning struct {
-	What   string `json:"what"`
-	Remedy string `json:"remedy"`
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -256,16 +239,12 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 	if ok && running {
 		r.Daemon = &daemonStatus{Process: n.Process, Started: n.Started, CatalogError: n.CatalogError, ConfigRead: n.ConfigRead, ConfigError: n.ConfigError}
 		r.configuration(&n)
-		if n.CatalogError != "" {
-			r.warn("the catalog's file was refused, the one before is in force: "+n.CatalogError, "mend the file; `pixledger catalog check` shows every mistake")
-		}
+		r.catalog(&n)
 	}
 	r.sources(cfg, state, running)
 	r.gaps(cfg, state)
 	if r.Daemon != nil {
-		if n.Waiting != "" {
-			r.warn(n.Waiting, "make room on the lake's disk; the daemon goes on by itself")
-		}
+		r.waiting(&n)
 		r.troubles(n.Troubles)
 	}
 	if err := r.ledger(cfg, l, state); err != nil {
@@ -275,36 +254,12 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 		return nil, err
 	}
 	r.edge(cfg, l)
-	if err := r.jobs(a, cfg, l); err != nil {
+	if err := r.jobs(cfg, l); err != nil {
 		return nil, err
 	}
-	r.Datasets, r.Compact = datasetSizes(state), newCompactStatus(state, r.Now)
+	r.Datasets = datasetSizes(state)
+	r.compaction(state)
 	return r, r.privacy(cfg, l, state)
-}
-
-func (r *statusReport) warn(what, remedy string) {
-	r.Warnings = append(r.Warnings, warning{what, remedy})
-}
-
-// troubles warns of what the daemon sees of the sources.
-func (r *statusReport) troubles(list []sourceTrouble) {
-	truncated, damaged := map[string]bool{}, map[string]bool{}
-	for _, t := range list {
-		for _, path := range t.Damaged {
-			if !damaged[path] {
-				damaged[path] = true
-				r.warn("source "+t.Source+": "+path+" is cut short or damaged: what is complete of it is read", "put a whole copy in its place: what was read of it is not read again")
-			}
-		}
-		if t.Trouble != "" {
-			r.warn("source "+t.Source+": "+t.Path+": "+t.Trouble, "see the daemon's log; `pixledger doctor` looks closer")
-		}
-		if t.Truncations > 0 && !truncated[t.Source] {
-			truncated[t.Source] = true
-			r.warn(fmt.Sprintf("source %s: cut short while it was followed, %s since the daemon's start: lines not yet read may be gone, unless a copy has them", t.Source, count(int(t.Truncations), "time")),
-				"rotate by renaming (logrotate with create and without copytruncate)")
-		}
-	}
 }
 
 // daemonRuns tells whether a daemon holds the lake.
@@ -319,8 +274,11 @@ func (r *statusReport) sources(cfg *Config, state *lake.State, running bool) {
 			delete(accounts, lag.Name)
 		}
 		r.Sources = append(r.Sources, s)
-		if lag.Problem != "" {
-			r.warn("source "+lag.Name+": "+lag.Problem, "check the path and its permissions; `pixledger doctor` looks closer")
+		switch {
+		case lag.Missing != "":
+			r.warn("source "+lag.Name+": its log is not there: "+lag.Missing+" does not exist", "check the path, whether the edge runs, and that logrotate has create; the daemon waits for it")
+		case lag.Problem != "":
+			r.warn("source "+lag.Name+": a log of it can not be read: "+lag.Problem, "check the path and its permissions; `pixledger doctor` looks closer")
 		}
 		if lag.Lag > 0 && !running {
 			r.warn(fmt.Sprintf("source %s: %d bytes are not committed and no daemon runs", lag.Name, lag.Lag), "start `pixledger run`, or read them with `pixledger ingest`")
@@ -331,43 +289,6 @@ func (r *statusReport) sources(cfg *Config, state *lake.State, running bool) {
 		s.fill(accounts[name])
 		r.Sources = append(r.Sources, s)
 	}
-}
-
-// gaps lists what was lost.
-func (r *statusReport) gaps(cfg *Config, state *lake.State) {
-	for _, g := range ingest.Gaps(state, ingestSources(cfg), r.Now) {
-		s := gapStatus{
-			ID: g.ID, Source: g.Source, Reason: string(g.Reason), Days: g.Days(), From: g.From, To: g.To, Path: g.Path, Offset: g.Position,
-			Blocks: gapBlocks(cfg, state, &g),
-		}
-		if by, ok := state.Accepted[g.ID]; ok {
-			s.Accepted = &acceptanceStatus{By: by.By, At: by.At}
-		}
-		r.Gaps = append(r.Gaps, s)
-		if s.Accepted != nil {
-			continue // somebody has looked after it
-		}
-		days := daysText(s.Days)
-		switch g.Reason {
-		case lake.GapSilent:
-			r.warn(fmt.Sprintf("gap %s: source %s gave no line on %s, and at least 100 on each of the seven days before", g.ID, g.Source, days),
-				"see whether the edge served that day; `pixledger ingest FILE` reads a log that was kept elsewhere, and the gap is gone")
-		case lake.GapTruncated:
-			r.warn(fmt.Sprintf("gap %s: source %s: %s was cut after byte %d was read: lines of %s may be lost", g.ID, g.Source, g.Path, g.Position, days),
-				"give the copy, if there is one, to `pixledger ingest`; rotate by renaming (logrotate with create and without copytruncate)")
-		default:
-			r.warn(fmt.Sprintf("gap %s: source %s: %s is %s, read to byte %d: lines of %s may be lost", g.ID, g.Source, g.Path, goneText(g.Reason), g.Position, days),
-				"give the file to `pixledger ingest` should it turn up (a backup, another disk); keep rotated logs for longer than the daemon may be down")
-		}
-	}
-}
-
-// goneText is a reason as a state of the log.
-func goneText(r lake.GapReason) string {
-	if r == lake.GapLost {
-		return "not among the rotated files"
-	}
-	return "gone"
 }
 
 func (s *sourceStatus) fill(e *edgeAccount) {
@@ -387,13 +308,13 @@ func (r *statusReport) print(w io.Writer) error {
 	fmt.Fprintf(t, "lake\t%s\ncommits\t%d, the last %s\ndaemon\t%s\n\n", r.Lake, r.Commits, stamp(r.Last), daemon)
 	fmt.Fprintln(t, "source\tlag bytes\tfiles\tlines\tevents\trejects\tnot counted\tignored\tlast commit")
 	for _, s := range r.Sources {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", s.Name, s.LagBytes, s.Files, s.Lines, s.Events, s.Rejects, s.NotCounted, s.Ignored, stamp(s.LastCommit))
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", schemas.Shown(s.Name), s.LagBytes, s.Files, s.Lines, s.Events, s.Rejects, s.NotCounted, s.Ignored, stamp(s.LastCommit))
 	}
 	if len(r.Gaps) > 0 {
 		fmt.Fprintln(t, "\ngap\tsource\treason\tdays\tlog\tread to byte\taccepted")
 	}
 	for _, g := range r.Gaps {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", g.ID, g.Source, g.Reason, daysText(g.Days), g.Path, g.Offset, g.Accepted.text())
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", g.ID, schemas.Shown(g.Source), g.Reason, daysText(g.Days), schemas.Shown(g.Path), g.Offset, schemas.Shown(g.Accepted.text()))
 	}
 	r.Ledger.print(t)
 	r.Exports.print(t)
@@ -427,15 +348,6 @@ func daysText(days []string) string {
 		return strings.Join(days, "")
 	}
 	return days[0] + " to " + days[len(days)-1]
-}
-
-func printWarnings(w io.Writer, list []warning) error {
-	var err error
-	for _, x := range list {
-		_, e := fmt.Fprintf(w, "\nwarning: %s\n  remedy: %s\n", x.What, x.Remedy)
-		err = errors.Join(err, e)
-	}
-	return err
 }
 
 // stamp is a time for people, or a dash.

@@ -12,6 +12,7 @@ import (
 
 	"pixledger/attribute"
 	"pixledger/ingest"
+	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
 
@@ -78,7 +79,7 @@ asked for; what verify has to say goes to stderr then.`,
 			}
 			for _, p := range problems {
 				differences++
-				fmt.Fprintln(say, p)
+				fmt.Fprintln(say, schemas.Shown(fmt.Sprint(p)))
 			}
 			// A damaged lake may be why the rest can't be looked at: then the damage,
 			// which is told already, is the news.
@@ -102,7 +103,7 @@ asked for; what verify has to say goes to stderr then.`,
 				} else {
 					differences++
 				}
-				fmt.Fprintln(say, p)
+				fmt.Fprintln(say, schemas.Shown(fmt.Sprint(p)))
 			}
 			var books booksVerdict
 			if failed == nil {

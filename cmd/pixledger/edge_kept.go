@@ -289,7 +289,7 @@ func (r *statusReport) edge(cfg *Config, l *lake.Lake) {
 	state, err := lookAtEdge(cfg, cat)
 	r.Edge.State = state
 	if n.Error != "" && r.Daemon != nil {
-		r.warn("edge.conf: "+cfg.Edge.Conf+" could not be renewed, the one before is in force: "+n.Error, "mend the cause; the daemon tries again every minute")
+		r.warn("the edge does not run on the catalog in force: "+cfg.Edge.Conf+" could not be renewed, the one before is in force: "+n.Error, "mend the cause; the daemon tries again every minute")
 		return
 	}
 	if what, remedy := edgeWarning(cfg, state, err); what != "" {
@@ -314,24 +314,24 @@ func (s *edgeStatus) print(w io.Writer) {
 
 // edge looks at the edge's configuration: whether the catalog prints one, and
 // whether edge.conf, where there is one, is that.
-func (d *doctor) edge(s *setup) {
+func (d *examination) edge(s *setup) {
 	host, _, _ := strings.Cut(s.cfg.Edge.Host, ":")
 	domain := strings.TrimPrefix(s.cfg.Edge.CookieDomain, ".")
 	if host != "" && domain != "" && !strings.HasSuffix("."+strings.ToLower(host), "."+strings.ToLower(domain)) {
-		d.add("edge", levelWarning, "set it to a domain that edge.host is in, or leave it out; it is right only where the edge is asked under another name",
+		d.Warn("edge", "set it to a domain that edge.host is in, or leave it out; it is right only where the edge is asked under another name",
 			"edge.cookie_domain %s is no domain of edge.host %s: browsers refuse the cookie", domain, host)
 	}
 	if s.cfg.Edge.Conf == "" {
 		if _, err := edgeText(s.cfg, s.catalog); err != nil {
-			d.add("edge", levelWarning, "mend what it names, before `pixledger edge nginx` is needed", "nginx's configuration can't be printed: %v", err)
+			d.Warn("edge", "mend what it names, before `pixledger edge nginx` is needed", "nginx's configuration can't be printed: %v", err)
 		}
 		return
 	}
 	state, err := lookAtEdge(s.cfg, s.catalog)
 	what, remedy := edgeWarning(s.cfg, state, err)
 	if what == "" {
-		d.add("edge", levelOK, "", "%s is what the catalog prints", s.cfg.Edge.Conf)
+		d.OK("edge", "%s is what the catalog prints", s.cfg.Edge.Conf)
 		return
 	}
-	d.add("edge", levelWarning, remedy, "%s", what)
+	d.Warn("edge", remedy, "%s", what)
 }

@@ -74,7 +74,7 @@ func (a *app) verifyExports(ctx context.Context, l *lake.Lake, state *lake.State
 	}
 	return v, export.Verify(ctx, l, days, func(found string) {
 		v.differences++
-		fmt.Fprintln(say, found)
+		fmt.Fprintln(say, schemas.Shown(found))
 	})
 }
 
@@ -100,6 +100,10 @@ type exportDestinationStatus struct {
 	Error     string      `json:"error,omitempty"`
 }
 
+// undelivered is how long after the last close its exports should have arrived,
+// as of the alert PixledgerExportNotDelivered.
+const undelivered = 2 * time.Hour
+
 // exports looks how far exports have got, and warns of what does not arrive.
 func (r *statusReport) exports(cfg *Config, l *lake.Lake) error {
 	r.Exports = &exportsStatus{Destinations: []exportDestinationStatus{}}
@@ -123,8 +127,11 @@ func (r *statusReport) exports(cfg *Config, l *lake.Lake) error {
 		}
 		if d.Failure != nil {
 			x.FailedAt, x.Error = &d.Failure.At, d.Failure.Error
-			r.warn(d.Failure.Error,
+			r.warn("deliveries fail: "+d.Failure.Error,
 				"mend the cause; the daemon tries again on schedule, `pixledger export` at once")
+		} else if closed := r.Ledger.ClosedAt; x.Waiting > 0 && closed != nil && r.Now.Sub(*closed) > undelivered {
+			r.warn(fmt.Sprintf("%s closed, and have not arrived at %s", count(x.Waiting, "day"), d.Destination),
+				"`pixledger export` delivers them at once, and `pixledger export --list` shows what is where; the daemon does it on schedule")
 		}
 		r.Exports.Destinations = append(r.Exports.Destinations, x)
 	}

@@ -62,6 +62,10 @@ func (d *daemon) jobs(conf *configInForce) ([]schedule.Job, error) {
 	return jobs, nil
 }
 
+// overdue is how long after its time a job should have ended, as of the alert
+// PixledgerJobOverdue.
+const overdue = time.Hour
+
 // jobStatus is a job in status. Times are UTC.
 type jobStatus struct {
 	Name        string         `json:"name"`
@@ -74,7 +78,7 @@ type jobStatus struct {
 	History     []schedule.Run `json:"history"` // the newest last
 }
 
-func (r *statusReport) jobs(a *app, cfg *Config, l *lake.Lake) error {
+func (r *statusReport) jobs(cfg *Config, l *lake.Lake) error {
 	for _, j := range scheduled(cfg) {
 		when, err := schedule.Parse(j.spec, cfg.TimeZone)
 		if err != nil {
@@ -92,10 +96,16 @@ func (r *statusReport) jobs(a *app, cfg *Config, l *lake.Lake) error {
 				if len(j.retries) > 0 {
 					again = "the daemon tries again within hours, and at the next time"
 				}
-				r.warn("job "+j.name+" failed: "+last.Error, "mend the cause and run `pixledger "+j.name+"`; "+again)
+				r.warn("the job "+j.name+" fails: "+last.Error, "mend the cause and run `pixledger "+j.name+"`; "+again)
 			}
 		}
-		if next := when.Next(a.now()); !next.IsZero() {
+		if s.LastRun != nil && r.Daemon != nil {
+			if due := when.Next(*s.LastRun); !due.IsZero() && r.Now.Sub(due) > overdue {
+				r.warn(fmt.Sprintf("the job %s is overdue: it was due at %s, and has not ended since", j.name, stamp(&due)),
+					"it runs for long, or waits for another: the daemon's log says which. Else restart the daemon")
+			}
+		}
+		if next := when.Next(r.Now); !next.IsZero() {
 			next = next.UTC()
 			s.Next = &next
 		}

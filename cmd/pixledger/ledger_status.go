@@ -103,7 +103,7 @@ func (a *app) verifyLedger(ctx context.Context, s *setup, l *lake.Lake, say io.W
 		default:
 			v.differences++
 		}
-		fmt.Fprintln(say, f)
+		fmt.Fprintln(say, schemas.Shown(fmt.Sprint(f)))
 	})
 	return v, err
 }

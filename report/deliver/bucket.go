@@ -31,6 +31,16 @@ func (s *bucketStore) hangUp() { s.web.CloseIdleConnections() }
 
 func (s *bucketStore) close() error { return errors.Join(s.bucket.Close(), s.free()) }
 
+// reach lists one object below the target's folder. Who may write but not list is
+// refused that, and is who he says.
+func (s *bucketStore) reach(ctx context.Context) error {
+	_, _, err := s.bucket.ListPage(ctx, blob.FirstPageToken, 1, &blob.ListOptions{Prefix: s.target.folder})
+	if err != nil && !mayNotList(err) {
+		return s.judge("list what is there", err)
+	}
+	return nil
+}
+
 func (s *bucketStore) deliver(ctx context.Context, folder string, f File) (bool, error) {
 	key := path.Join(s.target.folder, folder, f.Name)
 	there, err := s.look(ctx, key, f)

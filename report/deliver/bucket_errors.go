@@ -45,6 +45,12 @@ func nameTaken(err error) bool {
 	return gcerrors.Code(err) == gcerrors.FailedPrecondition || status(err) == http.StatusPreconditionFailed
 }
 
+// mayNotList tells whether the store knows who asks, and does not let him list.
+// Google has one answer for that and for who is nobody.
+func mayNotList(err error) bool {
+	return status(err) == http.StatusForbidden && slices.Contains([]string{"AccessDenied", "AuthorizationPermissionMismatch"}, code(err))
+}
+
 // code is the store's own word for what is wrong.
 func code(err error) string {
 	var amazon smithy.APIError

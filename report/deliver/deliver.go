@@ -62,6 +62,8 @@ type store interface {
 	// deliver makes one attempt at one file, in the folder below the target's
 	// own, and tells whether it had to be sent.
 	deliver(ctx context.Context, folder string, f File) (sent bool, err error)
+	// reach makes one attempt to look into the target's folder, and writes nothing.
+	reach(ctx context.Context) error
 	// hangUp ends the connections that the last attempts have left.
 	hangUp()
 	// close frees the rest.
@@ -165,6 +167,24 @@ func (d *Destination) attempt(ctx context.Context, folder string, f File) (bool,
 		return false, context.Cause(watched)
 	}
 	return sent, err
+}
+
+// Reach asks the target, once, whether it is there and takes the credentials. It
+// writes nothing: whether the target takes a file, only a delivery tells.
+func (d *Destination) Reach(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer d.store.hangUp()
+	watched, done := d.pulse.watch(ctx)
+	defer done()
+	err := d.store.reach(watched)
+	if err != nil && watched.Err() != nil {
+		err = context.Cause(watched)
+	}
+	if err != nil {
+		return d.failed(ctx, File{}, 0, err)
+	}
+	return nil
 }
 
 // Close frees what the destination holds.

@@ -48,8 +48,9 @@ func (s *script) deliver(ctx context.Context, folder string, f File) (bool, erro
 	s.answers = s.answers[1:]
 	return next(ctx)
 }
-func (s *script) hangUp()      {}
-func (s *script) close() error { return nil }
+func (s *script) reach(ctx context.Context) error { _, err := s.deliver(ctx, "", File{}); return err }
+func (s *script) hangUp()                         {}
+func (s *script) close() error                    { return nil }
 
 func answer(err error) func(context.Context) (bool, error) {
 	return func(context.Context) (bool, error) { return false, err }
@@ -186,6 +187,20 @@ func TestCanceled(t *testing.T) {
 }
 
 // Files go in order, and none after one that fails.
+// Reach asks once, and says what it was told as a delivery does.
+func TestReach(t *testing.T) {
+	s := &script{}
+	if err := scripted(s, Options{}).Reach(t.Context()); err != nil || len(s.calls) != 1 {
+		t.Errorf("%v after %d attempts", err, len(s.calls))
+	}
+	s = &script{answers: []func(context.Context) (bool, error){answer(errors.New("no such host"))}}
+	err := scripted(s, Options{}).Reach(t.Context())
+	var e *Error
+	if !errors.As(err, &e) || len(s.calls) != 1 || !strings.Contains(err.Error(), "no such host") {
+		t.Errorf("%v after %d attempts", err, len(s.calls))
+	}
+}
+
 func TestOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answers: []func(context.Context) (bool, error){answer(nil), answer(&fault{what: "no", permanent: true})}}

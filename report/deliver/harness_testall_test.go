@@ -291,6 +291,9 @@ func deliversWell(t *testing.T, p *place) {
 			t.Fatal(err)
 		}
 		sets(t, p, "first", files)
+		if err := d.Reach(t.Context()); err != nil {
+			t.Error(err)
+		}
 		before := through.sent.Load()
 		if before < large.Size {
 			t.Errorf("%d bytes went to the server", before)
@@ -427,6 +430,14 @@ func refused(t *testing.T, s *said, spec, want string) {
 		if cerr := d.Close(); cerr != nil {
 			t.Error(cerr)
 		}
+	}
+	if d, openErr := Open(t.Context(), target, quick(s)); openErr == nil {
+		// Who only looks is told as well, though not always in these words.
+		reached := d.Reach(t.Context())
+		if reached == nil {
+			t.Errorf("%s is reached", target)
+		}
+		s.err(errors.Join(reached, d.Close()))
 	}
 	s.err(err)
 	var e *Error

@@ -78,6 +78,24 @@ func (s *sftpStore) deliver(ctx context.Context, folder string, f File) (bool, e
 	return sent, err
 }
 
+// reach logs in and looks at the target's folder.
+func (s *sftpStore) reach(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, s.hangUp)
+	defer stop()
+	client, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.client = client // hangUp ends it
+	s.mu.Unlock()
+	u := &upload{ctx: ctx, client: client, store: s}
+	if _, err := client.Stat(s.target.folder); err != nil {
+		return u.judge("look at the folder", err)
+	}
+	return nil
+}
+
 func (s *sftpStore) attempt(ctx context.Context, folder string, f File) (bool, error) {
 	if s.client == nil {
 		client, err := s.connect(ctx)

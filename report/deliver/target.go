@@ -69,6 +69,9 @@ func (t Target) Within(folder string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
+// Folder gives the folder of a target that is one of this machine.
+func (t Target) Folder() (folder string, ok bool) { return t.folder, t.kind == kindFile }
+
 // SpecError is a mistake in how a destination is named. It never shows a
 // value, which may come from the environment and be a secret.
 type SpecError struct {

@@ -261,6 +261,9 @@ func (l *Lake) CatalogFile(digest string) string {
 	return l.Path(path.Join(catalogsDir, digest+".yaml"))
 }
 
+// ParamsKeyFile is where the lake at a root keeps the secret of ParamsKey, when it has one.
+func ParamsKeyFile(root string) string { return filepath.Join(root, filepath.FromSlash(paramsKeyFile)) }
+
 // ParamsKey is the secret of the keyed hash that the privacy settings put in
 // place of parameters: made once, and kept beside the lake's records.
 func (l *Lake) ParamsKey() ([]byte, error) {

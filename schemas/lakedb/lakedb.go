@@ -72,13 +72,30 @@ func OpenSession(ctx context.Context, l *lake.Lake, state *lake.State, o Options
 	return d, nil
 }
 
+// openAttempts is how often a lake is opened when files vanish meanwhile.
+const openAttempts = 5
+
 // Open opens DuckDB over the lake's newest finished commit. The catalog's
-// lists become tables; a nil catalog leaves them empty.
-func Open(ctx context.Context, l *lake.Lake, cat *schemas.Catalog, o Options) (_ *DB, err error) {
-	state, err := l.State()
-	if err != nil {
-		return nil, err
+// lists become tables; a nil catalog leaves them empty. DuckDB looks for all
+// files when it makes the views: where another process has exchanged a folder
+// meanwhile, it begins again with the commit that did.
+func Open(ctx context.Context, l *lake.Lake, cat *schemas.Catalog, o Options) (*DB, error) {
+	for attempt := 1; ; attempt++ {
+		state, err := l.State()
+		if err != nil {
+			return nil, err
+		}
+		d, err := openOver(ctx, l, state, cat, o)
+		if err == nil {
+			return d, nil
+		}
+		if now, serr := l.State(); attempt == openAttempts || ctx.Err() != nil || serr != nil || now.Seq == state.Seq {
+			return nil, err
+		}
 	}
+}
+
+func openOver(ctx context.Context, l *lake.Lake, state *lake.State, cat *schemas.Catalog, o Options) (_ *DB, err error) {
 	d, err := OpenSession(ctx, l, state, o)
 	if err != nil {
 		return nil, err

@@ -350,61 +350,114 @@ func TestHistoryFile(t *testing.T) {
 
 // Two years of nights with a daemon that is killed at any time and started
 // again, in zones whose clocks are set by an hour, two and a half, at two, at
-// midnight, on either half of the earth and for a month of each year; the times
-// of all others are in TestEveryZoneForTwoYears. Each time of a job is done once,
-// or, where a later one came before the daemon was back, not at all; no export
-// comes before the close that it exports.
+// midnight, on either half of the earth and for a month of each year. Each time
+// of a job is done once, or, where a later one came before the daemon was back,
+// not at all; no export comes before the close that it exports.
 func TestTwoYearsOfKills(t *testing.T) {
-	begin := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	for _, name := range []string{"Europe/Berlin", "Antarctica/Troll", "Australia/Lord_Howe", "America/Havana", "Africa/Cairo", "Africa/Casablanca"} {
-		zone := zoneNamed(t, name)
 		t.Run(name, func(t *testing.T) {
-			l := lakeIn(t, memory(t))
-			random := rand.New(rand.NewPCG(7, 7))
-			synctest.Test(t, func(t *testing.T) {
-				time.Sleep(time.Until(begin)) // of virtual time
-				specs := map[string]*Spec{"close": spec(t, "15 2 * * *", zone), "export": spec(t, "30 2 * * *", zone)}
-				done := map[string]time.Time{"close": begin, "export": begin} // up to when
-				runs := 0
-				jobs := []Job{{Name: "close", When: specs["close"]}, {Name: "export", When: specs["export"], After: []string{"close"}}}
-				for i := range jobs {
-					job := jobs[i].Name
-					jobs[i].Run = func(ctx context.Context) error {
-						due, ok := specs[job].LastDue(done[job], time.Now())
-						if !ok {
-							t.Errorf("%s at %v is not due: it was done for %v", job, time.Now(), done[job])
-						}
-						select {
-						case <-ctx.Done():
-							return ctx.Err()
-						case <-time.After(7 * time.Minute):
-						}
-						if missed, ok := specs["close"].LastDue(done["close"], due); job == "export" && ok {
-							t.Errorf("export of %v comes before the close of %v", due, missed)
-						}
-						done[job] = due
-						runs++
-						return nil
-					}
-				}
-				for end := begin.AddDate(2, 0, 0); time.Now().Before(end); {
-					r := runnerFor(l, jobs...)
-					r.Tick = 12 * time.Hour // no clock is set, and no machine sleeps
-					up := time.Duration(random.Int64N(int64(60 * time.Hour)))
-					passes(t, r, up)
-					for job, at := range done {
-						if missed, ok := specs[job].LastDue(at, time.Now().Add(-30*time.Minute)); ok && up > 30*time.Minute {
-							t.Errorf("%s of %v is not done at %v", job, missed, time.Now())
-						}
-					}
-					time.Sleep(time.Duration(random.Int64N(int64(20 * time.Hour)))) // it is down
-				}
-				if runs < 1300 {
-					t.Errorf("%d runs in two years", runs)
-				}
-			})
+			k := killed{zone: zoneNamed(t, name), begin: killsBegin, end: killsBegin.AddDate(2, 0, 0), up: 60 * time.Hour, down: 20 * time.Hour}
+			if runs := k.run(t); runs < 1300 {
+				t.Errorf("%d runs in two years", runs)
+			}
 		})
 	}
+}
+
+// The same around every change of the clock in those two years, in every kind of
+// zone that has one: of all zones whose clocks are set at the same instants, to
+// the same times, one stands for the others. The daemon is killed every few hours
+// from three days before a change to three days after it, and is away between.
+func TestKillsAtEveryChangeOfTheClock(t *testing.T) {
+	end := killsBegin.AddDate(2, 0, 0)
+	zones := zonesThatChange(t, killsBegin, end)
+	if len(zones) < 25 {
+		t.Errorf("%d kinds of zones", len(zones))
+	}
+	for name, zone := range zones {
+		t.Run(name, func(t *testing.T) {
+			k := killed{zone: zone, begin: killsBegin, end: end, up: 9 * time.Hour, down: 5 * time.Hour, around: 72 * time.Hour}
+			if runs := k.run(t); runs < 10 {
+				t.Errorf("%d runs", runs)
+			}
+		})
+	}
+}
+
+var killsBegin = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// killed is a daemon that is killed again and again, in virtual time.
+type killed struct {
+	zone       *time.Location
+	begin, end time.Time
+	up, down   time.Duration // at most, at a time
+	around     time.Duration // of a change of the clock; what is further from one is spent down. 0: all the time
+}
+
+// away is how long the daemon is down so that the next change is near; 0 where
+// one is.
+func (k *killed) away(now time.Time) time.Duration {
+	if k.around == 0 {
+		return 0
+	}
+	_, next := now.Add(-k.around).In(k.zone).ZoneBounds()
+	switch {
+	case next.IsZero():
+		return k.end.Sub(now)
+	case now.Before(next.Add(-k.around)):
+		return next.Add(-k.around).Sub(now)
+	}
+	return 0
+}
+
+// run lets the daemon live, and gives how many jobs it has done.
+func (k *killed) run(t *testing.T) (runs int) {
+	l := lakeIn(t, memory(t))
+	random := rand.New(rand.NewPCG(7, 7))
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(k.begin)) // of virtual time
+		specs := map[string]*Spec{"close": spec(t, "15 2 * * *", k.zone), "export": spec(t, "30 2 * * *", k.zone)}
+		done := map[string]time.Time{"close": k.begin, "export": k.begin} // up to when
+		jobs := []Job{{Name: "close", When: specs["close"]}, {Name: "export", When: specs["export"], After: []string{"close"}}}
+		for i := range jobs {
+			job := jobs[i].Name
+			jobs[i].Run = func(ctx context.Context) error {
+				due, ok := specs[job].LastDue(done[job], time.Now())
+				if !ok {
+					t.Errorf("%s at %v is not due: it was done for %v", job, time.Now(), done[job])
+				}
+				select {
+				case <-ctx.Done():
+					return ctx.Err()
+				case <-time.After(7 * time.Minute):
+				}
+				if missed, ok := specs["close"].LastDue(done["close"], due); job == "export" && ok {
+					t.Errorf("export of %v comes before the close of %v", due, missed)
+				}
+				done[job] = due
+				runs++
+				return nil
+			}
+		}
+		for time.Now().Before(k.end) {
+			// What is due counts from its first start, which is at the beginning.
+			if away := k.away(time.Now()); away > 0 && time.Now().After(k.begin) {
+				time.Sleep(away)
+				continue
+			}
+			r := runnerFor(l, jobs...)
+			r.Tick = 12 * time.Hour // no clock is set, and no machine sleeps
+			up := time.Duration(random.Int64N(int64(k.up)))
+			passes(t, r, up)
+			for job, at := range done {
+				if missed, ok := specs[job].LastDue(at, time.Now().Add(-30*time.Minute)); ok && up > 30*time.Minute {
+					t.Errorf("%s of %v is not done at %v", job, missed, time.Now())
+				}
+			}
+			time.Sleep(time.Duration(random.Int64N(int64(k.down)))) // it is down
+		}
+	})
+	return runs
 }
 
 // Other jobs take the place of those that there were at once: a run under way

@@ -19,8 +19,8 @@ import (
 const killsEach = 60
 
 // runKill kills the real daemon again and again, at any instant, while its
-// logs are written, rotated and compressed; in every third lake beside it the
-// batch is run and killed too. Then it is left to finish.
+// logs are written, rotated and compressed; in two of three lakes compaction is
+// run and killed beside it, in one of them the batch too. Then it is left to finish.
 func runKill(ctx context.Context, o Options, r *Result) error {
 	kills := o.Kills
 	if kills == 0 {
@@ -28,22 +28,22 @@ func runKill(ctx context.Context, o Options, r *Result) error {
 	}
 	const variants = 3
 	rounds := max(min(kills, variants), (kills+killsEach-1)/killsEach)
-	var lines, rotations, batches int
+	var lines, rotations, batches, compactions int
 	var errs []error
 	for i := range rounds {
 		k := killing{
 			o: o, seed: o.Seed + uint64(i), kills: kills/rounds + boolInt(i < kills%rounds),
-			logs: []int{1, 3, 2}[i%variants], batch: i%variants == 2, result: r,
+			logs: []int{1, 3, 2}[i%variants], batch: i%variants == 2, compact: i%variants > 0, result: r,
 		}
 		o.logf("kill: lake %d of %d, %d kills, %d logs", i+1, rounds, k.kills, k.logs)
 		err := k.run(ctx, filepath.Join(o.Dir, fmt.Sprint("lake-", i)))
-		lines, rotations, batches = lines+k.lines, rotations+k.rotations, batches+k.batches
+		lines, rotations, batches, compactions = lines+k.lines, rotations+k.rotations, batches+k.batches, compactions+k.compactions
 		if err != nil {
 			errs = append(errs, fmt.Errorf("lake %d (seed %d): %w", i, k.seed, err))
 			break
 		}
 	}
-	r.Volume = fmt.Sprintf("%d kills, %d lines, %d rotations, %d batches beside", kills, lines, rotations, batches)
+	r.Volume = fmt.Sprintf("%d kills, %d lines, %d rotations, %d batches and %d compactions beside", kills, lines, rotations, batches, compactions)
 	return errors.Join(errs...)
 }
 
@@ -56,14 +56,16 @@ func boolInt(b bool) int {
 
 // killing is the scenario on one lake.
 type killing struct {
-	o      Options
-	seed   uint64
-	kills  int
-	logs   int
-	batch  bool
-	result *Result
+	o     Options
+	seed  uint64
+	kills int
+	logs  int
+	batch bool
+	// compact has compaction beside.
+	compact bool
+	result  *Result
 
-	lines, rotations, batches int
+	lines, rotations, batches, compactions int
 }
 
 func (k *killing) run(ctx context.Context, dir string) (err error) {
@@ -106,6 +108,13 @@ func (k *killing) run(ctx context.Context, dir string) (err error) {
 	if k.batch {
 		wg.Go(func() {
 			if err := k.besides(writing, p, writers); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	if k.compact {
+		wg.Go(func() {
+			if err := k.compacts(writing, p); err != nil {
 				cancel(err)
 			}
 		})
@@ -237,24 +246,47 @@ func (k *killing) besides(ctx context.Context, p *program, writers []*logWriter)
 				}
 			}
 		}
-		limited, cancel := ctx, context.CancelFunc(func() {})
-		if r.IntN(2) == 0 {
-			limited, cancel = context.WithTimeout(ctx, between(r, time.Millisecond, 250*time.Millisecond))
-		}
-		s, err := p.try(limited, args...)
-		cancel()
-		if ctx.Err() != nil {
-			return nil
+		// A file that was rotated away, or is being compressed, since is a failure.
+		if err := k.beside(ctx, p, r, 250*time.Millisecond, 1, args...); err != nil || ctx.Err() != nil {
+			return err
 		}
 		k.batches++
-		// A file that was rotated away, or is being compressed, since is a failure.
-		switch {
-		case limited.Err() != nil && (s.killed || errors.Is(err, limited.Err())): // the time was over before it began
-		case err != nil:
+	}
+	return nil
+}
+
+// compacts runs compaction beside the daemon, as if it were a month later, so
+// that all dates are over, and kills about half of the runs.
+func (k *killing) compacts(ctx context.Context, p *program) error {
+	r := k.o.random(2)
+	for pause(ctx, between(r, 0, 300*time.Millisecond)) {
+		later := time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339)
+		if err := k.beside(ctx, p, r, 600*time.Millisecond, 0, "compact", "--now", later); err != nil || ctx.Err() != nil {
 			return err
-		case s.code > 1 || s.code == 1 && strings.TrimSpace(s.stderr) == "":
-			return fmt.Errorf("pixledger %s: exit %d: %s", strings.Join(args, " "), s.code, last(s.stderr))
 		}
+		k.compactions++
+	}
+	return nil
+}
+
+// beside runs a command, and kills it about every second time within a while.
+// An exit code above the one allowed is a finding, as is one without a word.
+func (k *killing) beside(ctx context.Context, p *program, r *rand.Rand, within time.Duration, allowed int, args ...string) error {
+	limited, cancel := ctx, context.CancelFunc(func() {})
+	if r.IntN(2) == 0 {
+		limited, cancel = context.WithTimeout(ctx, between(r, time.Millisecond, within))
+	}
+	defer cancel()
+	s, err := p.try(limited, args...)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case limited.Err() != nil && (s.killed || errors.Is(err, limited.Err())): // the time was over before it began
+		return nil
+	case err != nil:
+		return err
+	case s.code > allowed || s.code > 0 && strings.TrimSpace(s.stderr) == "":
+		return fmt.Errorf("pixledger %s: exit %d: %s", strings.Join(args, " "), s.code, last(s.stderr))
 	}
 	return nil
 }

@@ -178,7 +178,7 @@ func (w *rewriting) write(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.db.Close(), w.Lake.Disk().RemoveAll(w.scratch)) }()
-	if _, err := w.db.ExecContext(ctx, "SET preserve_insertion_order = true"); err != nil {
+	if _, err := w.db.ExecContext(ctx, "SET preserve_insertion_order = true; SET parquet_metadata_cache = true"); err != nil {
 		return fmt.Errorf("prepare to rewrite: %w", err)
 	}
 	if w.Prepare != nil {

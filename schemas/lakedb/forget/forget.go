@@ -103,7 +103,7 @@ func Run(ctx context.Context, o Options) (_ Summary, err error) {
 			todo = append(todo, newName(id))
 		}
 	}
-	f := &forgetting{Options: o, found: map[string]bool{}}
+	f := &forgetting{Options: o, todo: todo, found: map[string]bool{}}
 	f.sum.Users, f.sum.Resumed = len(todo)-len(before), len(before)
 	if len(todo) == 0 {
 		return f.sum, o.clearPending()
@@ -142,6 +142,7 @@ func Run(ctx context.Context, o Options) (_ Summary, err error) {
 type forgetting struct {
 	Options
 	sum   Summary
+	todo  []name
 	found map[string]bool // ids that something was found of
 }
 
@@ -167,6 +168,13 @@ func (f *forgetting) batch(ctx context.Context, names []name) error {
 		if f.DryRun {
 			f.add(s)
 			return nil
+		}
+		if err := f.settle(ctx, state, s); err != nil {
+			if round < rounds && ctx.Err() == nil && f.gone(state) {
+				clear(searched)
+				continue
+			}
+			return err
 		}
 		r, err := f.rewrite(ctx, s)
 		if errors.Is(err, rewrite.ErrMoved) && round < rounds && ctx.Err() == nil {

@@ -24,16 +24,21 @@ const (
 type name struct {
 	UserID    string `json:"user_id"`
 	Pseudonym string `json:"pseudonym"`
+	// Settled says that nothing but this pseudonym may stand for the id any more:
+	// rows may have it already.
+	Settled bool `json:"settled,omitempty"`
 }
 
 type pendingList struct {
 	Users []name `json:"users"`
 }
 
+const pseudonymPrefix = "forgotten-"
+
 // newName draws a pseudonym. Nobody else's id is one, and none is a part of
 // another.
 func newName(userID string) name {
-	return name{UserID: userID, Pseudonym: "forgotten-" + rand.Text()}
+	return name{UserID: userID, Pseudonym: pseudonymPrefix + rand.Text()}
 }
 
 // Pending lists the users whose erasure was begun and is not finished.

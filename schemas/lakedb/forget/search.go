@@ -40,6 +40,8 @@ type search struct {
 	files    []lake.File // that hold something, in order
 	found    map[string]bool
 
+	inRequestIDs map[int]bool // needles by number
+
 	events, attributions, rejects, mentions int64
 }
 
@@ -50,8 +52,7 @@ const searchBytes = 256 << 20
 // files, by their hash, that need not be looked at; it takes in those that hold
 // nothing.
 func (f *forgetting) search(ctx context.Context, state *lake.State, names []name, searched map[string]bool) (_ *search, err error) {
-	s := &search{names: names, needles: needlesOf(names), found: map[string]bool{}}
-	s.inTokens = s.needles
+	s := &search{names: names, needles: needlesOf(names), found: map[string]bool{}, inRequestIDs: map[int]bool{}}
 	db, err := lakedb.OpenSession(ctx, f.Lake, state, f.session())
 	if err != nil {
 		return nil, err
@@ -78,7 +79,6 @@ func (f *forgetting) search(ctx context.Context, state *lake.State, names []name
 		}
 	}
 	held := map[string]bool{}
-	inRequestIDs := map[int]bool{}
 	for _, d := range datasets {
 		for part := range parts(files[d.Name]) {
 			if f.Progress != nil {
@@ -91,7 +91,7 @@ func (f *forgetting) search(ctx context.Context, state *lake.State, names []name
 				return nil, err
 			}
 			if d.Name == schemas.Events.Name {
-				if err := s.requestIDs(ctx, db, inRequestIDs); err != nil {
+				if err := s.requestIDs(ctx, db); err != nil {
 					return nil, err
 				}
 			}
@@ -105,13 +105,18 @@ func (f *forgetting) search(ctx context.Context, state *lake.State, names []name
 			}
 		}
 	}
-	s.inTokens = nil
+	s.renew()
+	return s, nil
+}
+
+// renew makes the needles by the names as they are now.
+func (s *search) renew() {
+	s.needles, s.inTokens = needlesOf(s.names), nil
 	for i, n := range s.needles {
-		if !inRequestIDs[i] {
+		if !s.inRequestIDs[i] {
 			s.inTokens = append(s.inTokens, n)
 		}
 	}
-	return s, nil
 }
 
 // parts cuts files into groups that one statement reads.
@@ -227,7 +232,7 @@ func (s *search) find(ctx context.Context, db *lakedb.DB, l *lake.Lake, statemen
 }
 
 // requestIDs takes in which needles the request ids of the named files hold.
-func (s *search) requestIDs(ctx context.Context, db *lakedb.DB, found map[int]bool) error {
+func (s *search) requestIDs(ctx context.Context, db *lakedb.DB) error {
 	rows, err := db.QueryContext(ctx, inRequestIDsSQL)
 	if err != nil {
 		return err
@@ -238,7 +243,7 @@ func (s *search) requestIDs(ctx context.Context, db *lakedb.DB, found map[int]bo
 		if err := rows.Scan(&i); err != nil {
 			return err
 		}
-		found[i] = true
+		s.inRequestIDs[i] = true
 	}
 	return rows.Err()
 }

@@ -30,7 +30,7 @@ func TestForgetChangesNoDecision(t *testing.T) {
 		return reference.Join(worlds...).Situation
 	})
 	base := t.TempDir()
-	for range 3 {
+	for range 2 {
 		seed := rand.IntN(1 << 30)
 		world := situations.Example(seed)
 		dir, err := os.MkdirTemp(base, "world")

@@ -44,7 +44,7 @@ func TestKilledErasureEndsTheSame(t *testing.T) {
 	}
 	args := slices.Concat([]string{"forget", "--now", at}, users)
 	noted := ""
-	for range 6 {
+	for range 4 {
 		c := p.command(args...)
 		if err := c.Start(); err != nil {
 			t.Fatal(err)

@@ -90,8 +90,8 @@ func (a *app) forget(ctx context.Context, cfg *Config, l *lake.Lake, ids []strin
 		Locks: []string{attribute.JobLock, compact.Lock, warehouseLock},
 		Wait:  a.wait, Holder: "pixledger forget",
 		Progress: bar.set,
-		Clean: func(ctx context.Context) error {
-			if err := attribute.DropCache(l); err != nil {
+		Clean: func(ctx context.Context, e forget.Erased) error {
+			if err := renameInCache(ctx, l, e); err != nil {
 				return err
 			}
 			there, err := l.Disk().Exists(l.Path(warehouse.FileName))
@@ -116,6 +116,17 @@ func (a *app) forget(ctx context.Context, cfg *Config, l *lake.Lake, ids []strin
 	}
 	printForgotten(a.stdout, &sum, dry, rewrote)
 	return nil
+}
+
+// renameInCache brings what the last attribution left to what the events say.
+func renameInCache(ctx context.Context, l *lake.Lake, e forget.Erased) error {
+	switch {
+	case len(e.Before) == 0 && !e.Resumed:
+		return nil // nothing was found
+	case e.Prepare == nil:
+		return attribute.DropCache(l)
+	}
+	return attribute.RenameInCache(ctx, l, attribute.Renaming{Session: e.Session, Before: e.Before, Prepare: e.Prepare})
 }
 
 func printForgotten(w io.Writer, s *forget.Summary, dry, warehouse bool) {

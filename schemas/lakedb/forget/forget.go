@@ -50,7 +50,7 @@ type Options struct {
 	// Clean erases what others keep of the lake's rows, if not nil: after the
 	// commits and before the ids are struck off the file of what is to be done. It
 	// is called again when it was cut short.
-	Clean func(context.Context) error
+	Clean func(context.Context, Erased) error
 	// DryRun finds what there is and changes nothing.
 	DryRun bool
 	// Progress is told, if not nil, of the bytes of the files that were searched,
@@ -74,6 +74,16 @@ type Summary struct {
 	Commits  []int64
 	// Unknown are ids, as they were asked for, that nothing was found of.
 	Unknown []string
+}
+
+// Erased is what the commits have done, for those who keep something of the rows.
+type Erased struct {
+	Resumed bool        // something was begun by an earlier run, whose commits may be made
+	Before  []lake.File // the files as they were that were rewritten
+	Session lakedb.Options
+	// Prepare gives a session the macros that the rows were changed by (macros.sql).
+	// It is nil where they were changed by several, by an earlier run, or not at all.
+	Prepare func(context.Context, *lakedb.DB) error
 }
 
 // rounds is how often the lake is searched for rows that came meanwhile.
@@ -131,7 +141,11 @@ func Run(ctx context.Context, o Options) (_ Summary, err error) {
 		return f.sum, nil
 	}
 	if o.Clean != nil {
-		if err := o.Clean(ctx); err != nil {
+		e := Erased{Resumed: len(before) > 0, Before: f.before, Session: f.session()}
+		if len(before) == 0 && len(todo) <= idsAtOnce {
+			e.Prepare = f.prepare
+		}
+		if err := errors.Join(o.Clean(ctx, e), f.cleanTemp()); err != nil {
 			return Summary{}, err
 		}
 	}
@@ -141,8 +155,12 @@ func Run(ctx context.Context, o Options) (_ Summary, err error) {
 // forgetting is a run under way.
 type forgetting struct {
 	Options
-	sum   Summary
-	todo  []name
+	sum  Summary
+	todo []name
+
+	before  []lake.File // that were rewritten
+	prepare func(context.Context, *lakedb.DB) error
+
 	found map[string]bool // ids that something was found of
 }
 
@@ -185,6 +203,7 @@ func (f *forgetting) batch(ctx context.Context, names []name) error {
 			return err
 		}
 		f.add(s)
+		f.before, f.prepare = append(f.before, s.files...), s.prepare
 		f.sum.Commits = append(f.sum.Commits, r.Commit)
 		if round == rounds {
 			return errors.New("rows under the id come faster than they can be rewritten; run `pixledger forget` again to finish it")

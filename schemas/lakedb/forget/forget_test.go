@@ -130,7 +130,7 @@ func TestForgetTakesTheLocks(t *testing.T) {
 	w := newWorld(t, longID)
 	o := w.options(longID)
 	o.Locks, o.Holder = []string{"jobs", "warehouse"}, "pixledger forget"
-	o.Clean = func(context.Context) error {
+	o.Clean = func(context.Context, Erased) error {
 		if _, err := w.lake.Lock(context.Background(), "warehouse", "x", 0); err == nil {
 			t.Error("the lock is free")
 		}

@@ -28,12 +28,12 @@ test: tools build ## all tests under the race detector, with the real nginx, log
 	$(GO) test -race -timeout 14m $(PACKAGES)
 
 .PHONY: test-all
-test-all: test ## test, and what needs Node.js, Python, LibreOffice, Chromium, OpenSSH, S3 and others' servers, PostgreSQL, Prometheus, Caddy, workerd
+test-all: test ## test, and what needs Node.js, Python, LibreOffice, Chromium, OpenSSH, S3 and others' servers, PostgreSQL, Prometheus, rsync, Caddy, workerd
 	@.ci/tools-office
 	@.ci/tools-postgres
 	@.ci/tools-prometheus
 	@.ci/tools-all
-	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother|TestPostgres|TestPrometheus|TestBrowser|TestUnit' ./cmd/pixledger ./report
+	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother|TestPostgres|TestPrometheus|TestBrowser|TestUnit|TestOperations' ./cmd/pixledger ./report
 	$(GO) test -race -timeout 10m -count=1 -tags testall ./report/deliver
 	@.ci/tools-edge && $(GO) test -race -timeout 5m -count=1 -tags testall ./ingest/edge
 

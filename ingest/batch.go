@@ -402,13 +402,13 @@ func (b *batch) read(ctx context.Context, j *job) error {
 		j.settle(AlreadyRead)
 		b.ends(j, o, o.who.source.ID, false)
 		return nil
-	case len(o.head) == 0:
+	case len(o.head) == 0 || o.onlyHeaders():
 		j.settle(NoLines)
 		return o.damaged(j.path, 0)
 	}
 	r := &reading{
 		edge: j.report.Edge, path: j.path, state: state, position: pos, report: j.report,
-		isNew: o.who.standing == newFile,
+		isNew: o.who.standing == newFile, content: o.content,
 	}
 	r.key = keyOf(o.f, o.fi)
 	if r.isNew {

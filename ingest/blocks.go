@@ -31,6 +31,9 @@ type block struct {
 	head []byte
 	last []byte
 	buf  []byte // what data stands in, to be used again
+	// header is the header line in force at the block's start, where the format
+	// has such and there was one.
+	header []byte
 }
 
 // blocks cuts what a reader gives into blocks at line ends. At io.EOF it keeps

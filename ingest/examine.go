@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -90,8 +91,23 @@ func (o *opened) identifyPacked(state *lake.State) (err error) {
 
 func (o *opened) identify(state *lake.State, c content) (err error) {
 	o.head = o.sample[:min(len(o.sample), lake.HeadBytes)]
+	if o.onlyHeaders() {
+		o.who = identity{} // whatever other log begins like it
+		return nil
+	}
 	o.who, err = identify(state, o.head, c)
 	return err
+}
+
+// onlyHeaders tells whether the file has header lines and no other so far.
+func (o *opened) onlyHeaders() bool {
+	if len(o.sample) >= sampleBytes {
+		return false
+	}
+	if o.how == plain { // a line without its end is none yet
+		return onlyHeaders(o.sample[:bytes.LastIndexByte(o.sample, '\n')+1])
+	}
+	return onlyHeaders(o.sample)
 }
 
 // reopen opens a compressed file's content at its beginning.

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"pixledger/ingest/decode"
 	"pixledger/ingest/segment"
 	"pixledger/schemas/lake"
 )
@@ -109,6 +110,10 @@ func (g *gatherer) land() (done []committed, rec *lake.Record, err error) {
 	return f.done, f.rec, nil
 }
 
+// NoteBotList is the note of a commit that names the lists by which its events
+// were judged to be robots', see decode.BotList.
+const NoteBotList = "bot_list"
+
 // publish finishes the files and commits them. Of the readings it uses what
 // does not change before the landing.
 func (f *flight) publish() error {
@@ -117,7 +122,7 @@ func (f *flight) publish() error {
 	if err := g.failed(); err != nil {
 		return err
 	}
-	draft := &lake.Draft{Kind: "ingest", At: g.opts.Now()}
+	draft := &lake.Draft{Kind: "ingest", At: g.opts.Now(), Notes: map[string]string{NoteBotList: decode.BotList()}}
 	days := map[string]map[string]*lake.Counts{}
 	users, lines := map[string]int64{}, map[string]int64{}
 	batches := make([]*segment.Batch, len(g.workers))

@@ -19,6 +19,8 @@ type reading struct {
 	key      inodeKey
 	sample   []byte      // the content's beginning, while decoding is nil
 	decoding *decoding   // nil until the first line that is not blank
+	content  contentFrom // opens the content at its beginning, for headers in front of the position
+	header   []byte      // the header line in force behind the last block, where the format has such
 	state    *lake.State // in which it was found to be new; nil of others
 	isNew    bool
 	position int64       // committed, as far as is known
@@ -118,13 +120,6 @@ func (g *gatherer) add(r *reading, b block) error {
 	g.lines += max(1, int64(bytes.Count(b.data, []byte{'\n'})))
 	g.bytes += int64(len(b.data))
 	t := task{r, b, g.opts.Now()}
-	if len(r.decoding.headers) > 0 {
-		if len(g.workers) == 0 {
-			g.start()
-		}
-		g.workers[0].own <- t
-		return nil
-	}
 	select {
 	case g.work <- t:
 		return nil
@@ -147,22 +142,7 @@ func (g *load) start() {
 
 // run decodes what comes; after a failure it only takes it away.
 func (g *load) run(w *worker, work <-chan task) {
-	own := (<-chan task)(w.own)
-	for work != nil || own != nil {
-		var t task
-		var ok bool
-		select {
-		case t, ok = <-work:
-			if !ok {
-				work = nil
-				continue
-			}
-		case t, ok = <-own:
-			if !ok {
-				own = nil
-				continue
-			}
-		}
+	for t := range work {
 		if g.failed() == nil {
 			if err := w.decode(t); err != nil {
 				g.fail(fmt.Errorf("%s: %w", t.r.path, err))
@@ -193,9 +173,6 @@ func (g *gatherer) full() bool { return g.lines >= g.opts.Rows || g.bytes >= max
 func (g *load) stop() {
 	if g.work != nil {
 		close(g.work)
-		for _, w := range g.workers {
-			close(w.own)
-		}
 		g.work = nil
 	}
 	g.wg.Wait()

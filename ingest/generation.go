@@ -235,7 +235,7 @@ func (g *generation) begin() (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if !bytes.Contains(sample, []byte{'\n'}) && len(sample) < sampleBytes {
+		if len(sample) < sampleBytes && (!bytes.Contains(sample, []byte{'\n'}) || onlyHeaders(sample[:bytes.LastIndexByte(sample, '\n')+1])) {
 			g.foundOut("")
 			return false, nil // not yet a line to know it by
 		}
@@ -254,6 +254,7 @@ func (g *generation) begin() (bool, error) {
 		if !ok || err != nil {
 			return false, err
 		}
+		g.r.content = contentOf(g.file)
 		pos := g.r.position
 		last, err := readAt(g.file, max(0, pos-lake.AnchorBytes), min(pos, lake.AnchorBytes))
 		if err != nil {

@@ -24,7 +24,7 @@ func (g *generation) readPacked(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	defer o.closeStream()
-	if o.who.standing == earlierState || len(o.head) == 0 {
+	if o.who.standing == earlierState || len(o.head) == 0 || o.onlyHeaders() {
 		g.foundOut("")
 		g.damage(o)
 		return true, nil
@@ -38,6 +38,7 @@ func (g *generation) readPacked(ctx context.Context) (done bool, err error) {
 		return err == nil && g.idle(ctx), err
 	}
 	defer f.release(g)
+	g.r.content = o.content
 	in, last, err := o.from(g.r.position)
 	if err != nil {
 		return false, err

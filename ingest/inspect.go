@@ -62,6 +62,7 @@ func inspect(opts Options, src *Source, path string, now time.Time, end bool) (*
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
+	until := from + int64(bytes.LastIndexByte(sample[:n], '\n')+1) // of whole lines
 	sample = wholeLines(sample[:n], from > 0)
 	if end {
 		sample = lastLines(sample, inspectEvents)
@@ -74,8 +75,14 @@ func inspect(opts Options, src *Source, path string, now time.Time, end bool) (*
 	if err != nil {
 		return in, err
 	}
-	in.Format = d.format
-	all, err := in.read(d, sample, now)
+	in.Format = d.spec.Format
+	var header []byte // of the lines left out
+	if d.layout != "" && until > int64(len(sample)) {
+		if header, err = (&reading{content: contentOf(f)}).headerBefore(d.layout, until-int64(len(sample))); err != nil {
+			return in, err
+		}
+	}
+	all, err := in.read(d, header, sample, now)
 	in.Whole = all && fi.Size() <= inspectBytes
 	return in, err
 }
@@ -102,11 +109,12 @@ func lastLines(content []byte, n int) []byte {
 }
 
 // read decodes the sample's lines, and tells whether it read all of them.
-func (in *Inspection) read(d *decoding, sample []byte, now time.Time) (all bool, err error) {
-	format, err := parse.Lookup(d.format)
+func (in *Inspection) read(d *decoding, header, sample []byte, now time.Time) (all bool, err error) {
+	format, err := parse.New(d.spec)
 	if err != nil {
 		return false, err
 	}
+	heed(format, header)
 	decoder, err := decode.New(d.options)
 	if err != nil {
 		return false, err

@@ -106,7 +106,7 @@ func (s *Source) headers(sample []byte) func(line []byte) bool {
 	if s.Format == "" {
 		format, err = parse.Detect(sample)
 	} else {
-		format, err = parse.Lookup(s.Format)
+		format, err = parse.New(s.spec())
 	}
 	if err != nil {
 		return nil // reading it says so

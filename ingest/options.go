@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"pixledger/ingest/decode"
+	"pixledger/ingest/parse"
 	"pixledger/schemas/lake"
 )
 
@@ -33,9 +34,13 @@ type Source struct {
 	From    time.Time // earlier lines are ignored; zero for none
 }
 
-// UserID says where a source's user ids come from; at most one is set, and
-// with none it is nginx's userid.
-type UserID struct{ Cookie, Param, Header string }
+// UserID says where a source's user ids come from.
+type UserID = parse.UserID
+
+// spec says how the lines of the source are read.
+func (s *Source) spec() parse.Spec {
+	return parse.Spec{Format: s.Format, Escape: s.Escape, UserID: s.UserID}
+}
 
 // Options are what ingest needs to know.
 type Options struct {

@@ -75,7 +75,9 @@ func survey(source, path string, state *lake.State) LogStatus {
 	}
 	p := plainFile{file: f, size: fi.Size()}
 	head, err := p.head()
-	if err == nil {
+	if err == nil && len(head) < lake.HeadBytes && onlyHeaders(head) {
+		s.Position = s.Size // nothing of it is to be read so far
+	} else if err == nil {
 		var id identity
 		switch id, err = identify(state, head, p); {
 		case err != nil:
@@ -102,6 +104,10 @@ func (s *LogStatus) packed(f *os.File, how compression, state *lake.State) {
 	head, err := content.peek(lake.HeadBytes)
 	if err != nil {
 		s.Err = err
+		return
+	}
+	if len(head) < lake.HeadBytes && onlyHeaders(head) {
+		s.Position, s.Lag = s.Size, 0
 		return
 	}
 	for _, src := range state.Known(head) {

@@ -36,6 +36,7 @@ type committedFile struct {
 	at     time.Time
 	seq    int64
 	ranges []lake.Range // of the commit that added it
+	merged bool         // its rows came by other commits: the ranges are all that was read until then
 }
 
 // verification walks the records and then the files.
@@ -55,7 +56,8 @@ type verification struct {
 // rows of the files; that every committed file is there, unchanged, with the
 // columns of its dataset, and readable to its last page by a reader that is not
 // the one that wrote it; that each row is of a line in a range of its commit, and
-// no two of the same line; and that no other file stands in the folders that
+// no two of the same line (of a merged file: in what was read until then, and no
+// two of its own); and that no other file stands in the folders that
 // users read. The files of commits before since are only looked for, not read.
 // The error is for what kept it from looking; what is wrong with the lake is in
 // the list.
@@ -117,7 +119,13 @@ func (v *verification) records() error {
 
 // record takes one commit's files and ranges in.
 func (v *verification) record(where string, r *lake.Record) {
+	var read []lake.Range // by the commits before
 	for _, folder := range r.Replace {
+		if read == nil && holdsLines(folder.Path) {
+			for id, end := range v.position {
+				read = append(read, lake.Range{SourceID: id, End: end})
+			}
+		}
 		var before, after int64
 		maps.DeleteFunc(v.live, func(p string, f committedFile) bool {
 			if path.Dir(p) != folder.Path {
@@ -127,7 +135,7 @@ func (v *verification) record(where string, r *lake.Record) {
 			return true
 		})
 		for _, f := range folder.Files {
-			v.live[f.Path] = committedFile{File: f, at: r.At, seq: r.Seq}
+			v.live[f.Path] = committedFile{File: f, at: r.At, seq: r.Seq, ranges: read, merged: true}
 			after += f.Rows
 		}
 		if (r.Kind == lake.CompactKind || r.Kind == lake.ForgetKind) && before != after {
@@ -136,7 +144,7 @@ func (v *verification) record(where string, r *lake.Record) {
 	}
 	rows := map[string]int64{}
 	for _, f := range r.Add {
-		v.live[f.Path] = committedFile{f, r.At, r.Seq, r.Ranges}
+		v.live[f.Path] = committedFile{File: f, at: r.At, seq: r.Seq, ranges: r.Ranges}
 		rows[kindOf(f.Path)] += f.Rows
 	}
 	if len(r.Ranges) == 0 {
@@ -164,6 +172,11 @@ func (v *verification) record(where string, r *lake.Record) {
 			v.found(where, "its files have %d rows of %s, its account %d", rows[kind], kind, told[kind])
 		}
 	}
+}
+
+// holdsLines tells whether the rows of a folder are lines of logs.
+func holdsLines(folder string) bool {
+	return strings.HasPrefix(folder, schemas.Events.Name+"/") || strings.HasPrefix(folder, schemas.Rejects.Name+"/")
 }
 
 // kindOf gives what a file holds: events/type=click, or the dataset's name.
@@ -230,7 +243,11 @@ func (v *verification) files() error {
 func (v *verification) commit(files []datasetFile) ([]Problem, error) {
 	var problems []Problem
 	rows := newCommitRows(files[0].seq, files[0].ranges)
-	for _, f := range files {
+	for i, f := range files {
+		if f.merged && i > 0 { // one may hold a whole day: each is looked at alone
+			problems = append(problems, rows.doubled()...)
+			rows = newCommitRows(f.seq, f.ranges)
+		}
 		if err := v.ctx.Err(); err != nil {
 			return nil, err
 		}

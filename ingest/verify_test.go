@@ -119,6 +119,54 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 
 // Rows of lines that were read before, or of one line twice, are doubled though
 // all counts agree.
+// A merged file holds rows of lines that were read, each once.
+func TestVerifyLooksIntoMergedFiles(t *testing.T) {
+	l := filledLake(t)
+	log := filepath.Join(t.TempDir(), "other.log")
+	write(t, log, lines("d", 0, 3000))
+	foreign := testLake(t)
+	ingest(t, testOptions(foreign), log)
+	folder := lake.EventFolder(schemas.Impression, "2026-11-01")
+	file := func(l *lake.Lake) (lake.File, []byte) {
+		s, err := l.State()
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := s.Folder(folder)[0]
+		b, err := os.ReadFile(l.Path(f.Path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f, b
+	}
+	merge := func(f lake.File, content []byte) {
+		s, err := l.Stage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		write(t, filepath.Join(s.Dir(), "merged"), string(content))
+		_, err = l.Commit(s, func(state *lake.State) (*lake.Draft, error) {
+			merged := lake.Staged{Folder: folder, Name: "merged", Rows: f.Rows, Bytes: f.Bytes, SHA256: f.SHA256}
+			return &lake.Draft{
+				Kind: lake.CompactKind, At: testTime, Keep: state.Folder(folder)[1:],
+				Replace: map[string][]lake.Staged{folder: {merged}},
+			}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	merge(file(l))
+	if got := verify(t, l.Root(), time.Time{}); len(got) > 0 {
+		t.Errorf("a file in the place of itself: %q", got)
+	}
+	merge(file(foreign))
+	if got := strings.Join(verify(t, l.Root(), time.Time{}), "\n"); !strings.Contains(got, "which its commit did not read") {
+		t.Errorf("rows of a log that was not read: %q", got)
+	}
+}
+
 func TestVerifyFindsDoubledRanges(t *testing.T) {
 	from := filledLake(t)
 	state, err := from.State()

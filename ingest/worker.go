@@ -16,13 +16,12 @@ import (
 // decoding says how the lines of one file are read. Workers make their own
 // format and decoder from it.
 type decoding struct {
-	format  string
+	spec    parse.Spec
 	options decode.Options
 	maxLine int64
-	// headers are the format's header lines at the file's beginning. Where
-	// there are any, the lines after them mean what the last header says, and
-	// are read one after another.
-	headers [][]byte
+	// layout is how the format's header lines begin that say what the lines after
+	// them mean; empty where it has none.
+	layout string
 }
 
 // sampleBytes is how much of a file's beginning is looked at to recognise its
@@ -30,20 +29,37 @@ type decoding struct {
 const sampleBytes = 64 << 10
 
 // holdsLine tells whether the beginning of a file holds a whole line that is
-// not blank.
+// neither blank nor a header.
 func holdsLine(sample []byte) bool {
 	for line := range bytes.Lines(sample) {
-		if bytes.HasSuffix(line, []byte{'\n'}) && !parse.Blank(line) {
+		if bytes.HasSuffix(line, []byte{'\n'}) && !parse.Blank(line) && !parse.IsHeader(line) {
 			return true
 		}
 	}
 	return false
 }
 
+// onlyHeaders tells whether a whole content has lines, but none that is not
+// blank or a header: then it is known by nothing yet. What stands behind the
+// last line end counts as a line.
+func onlyHeaders(content []byte) bool {
+	headers := false
+	for line := range bytes.Lines(content) {
+		switch {
+		case parse.IsHeader(line):
+			headers = true
+		case !parse.Blank(line):
+			return false
+		}
+	}
+	return headers
+}
+
 // prepare finds out how the file's lines are read, when the first block comes
 // that holds one; those before it are blank.
 func (r *reading) prepare(opts Options, src *Source, b *block) error {
 	if r.decoding != nil {
+		r.follow(b)
 		return nil
 	}
 	if b.tooLong == 0 && parse.Blank(b.data) {
@@ -56,8 +72,12 @@ func (r *reading) prepare(opts Options, src *Source, b *block) error {
 		sample = sample[:min(len(sample), sampleBytes)]
 	}
 	d, err := newDecoding(opts, src, sample)
+	if err == nil && d.layout != "" && b.start > 0 {
+		r.header, err = r.headerBefore(d.layout, b.start)
+	}
 	if err == nil {
 		r.decoding, r.sample = d, nil
+		r.follow(b)
 	}
 	return err
 }
@@ -65,27 +85,26 @@ func (r *reading) prepare(opts Options, src *Source, b *block) error {
 // newDecoding finds out how a file of that source, which may be nil, is read.
 // sample is the file's beginning.
 func newDecoding(opts Options, src *Source, sample []byte) (*decoding, error) {
-	d := &decoding{options: opts.Privacy, maxLine: opts.MaxLine, format: opts.Format}
+	d := &decoding{options: opts.Privacy, maxLine: opts.MaxLine}
 	if src != nil {
-		d.format = cmp.Or(d.format, src.Format)
-		d.options.UserParam, d.options.From = src.UserID.Param, src.From
+		d.spec = src.spec()
+		d.options.UserParam, d.options.UserLogged, d.options.From = src.UserID.Param, src.UserID.Logged(), src.From
 	}
-	if d.format == "" {
+	if opts.Format != "" && opts.Format != d.spec.Format {
+		d.spec.Format, d.spec.Escape = opts.Format, ""
+	}
+	if d.spec.Format == "" {
 		f, err := parse.Detect(sample)
 		if err != nil {
 			return nil, fmt.Errorf("%w; name the format with --format, or on its source", err)
 		}
-		d.format = f.Name()
+		d.spec.Format = f.Name()
 	}
-	f, err := parse.Lookup(d.format)
+	kind, err := d.spec.Kind()
 	if err != nil {
 		return nil, err
 	}
-	for line := range bytes.Lines(sample) {
-		if bytes.HasSuffix(line, []byte{'\n'}) && f.Header(parse.TrimLineEnd(line)) {
-			d.headers = append(d.headers, bytes.Clone(parse.TrimLineEnd(line)))
-		}
-	}
+	d.layout = kind.Layout
 	_, err = decode.New(d.options)
 	return d, err
 }
@@ -93,7 +112,6 @@ func newDecoding(opts Options, src *Source, sample []byte) (*decoding, error) {
 // worker decodes blocks into a batch of its own.
 type worker struct {
 	batch  *segment.Batch
-	own    chan task // blocks that it alone may take
 	files  map[*reading]*fileLines
 	pieces []piece
 	lines  map[string]int64 // read, by source id
@@ -116,7 +134,6 @@ type piece struct {
 func newWorker(s *lake.Staging, number, rowBytes int, now time.Time) *worker {
 	return &worker{
 		batch: segment.New(s.Dir(), segment.Options{Disk: s.Disk(), Prefix: fmt.Sprintf("w%d-", number), Now: now, Memory: rowBytes}),
-		own:   make(chan task),
 		files: map[*reading]*fileLines{},
 		lines: map[string]int64{},
 	}
@@ -153,13 +170,11 @@ func (w *worker) source(t task) (*segment.Source, error) {
 	switch {
 	case f == nil:
 		d := t.r.decoding
-		format, err := parse.Lookup(d.format)
+		format, err := parse.New(d.spec)
 		if err != nil {
 			return nil, err
 		}
-		for _, h := range d.headers {
-			format.Header(h)
-		}
+		heed(format, t.block.header)
 		decoder, err := decode.New(d.options)
 		if err != nil {
 			return nil, err
@@ -168,12 +183,20 @@ func (w *worker) source(t task) (*segment.Source, error) {
 		w.files[t.r] = f
 		w.pieces = append(w.pieces, piece{t.r, f.source, t.block.start})
 	case f.end != t.block.start:
+		heed(f.source.Format, t.block.header)
 		next := *f.source
 		f.source = &next
 		w.pieces = append(w.pieces, piece{t.r, f.source, t.block.start})
 	}
 	f.end = t.block.end
 	return f.source, nil
+}
+
+// heed tells the format what header is in force.
+func heed(f parse.Format, header []byte) {
+	if header != nil {
+		f.Header(header)
+	}
 }
 
 // clocks gives the time of each file's last line, and adds to its account the

@@ -34,6 +34,9 @@ type Definition struct {
 	// UTC says that its dates are UTC dates: the range is of those, whatever the
 	// report's zone.
 	UTC bool
+	// Asked are columns that are shown behind the others where a parameter asks for
+	// them.
+	Asked []AskedColumn
 	// Own is the file of a user's own report, empty of a built-in one.
 	Own string
 	sql string
@@ -78,6 +81,13 @@ type ColumnDef struct {
 	Doc  string
 }
 
+// AskedColumn is a column that costs too much to be there for everybody: it is
+// shown where a parameter, a BOOLEAN, asks for it.
+type AskedColumn struct {
+	ColumnDef
+	Param string
+}
+
 // namePattern is what names of reports and parameters look like.
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
@@ -105,7 +115,7 @@ func (h *header) refuse(part, what, allowed string) {
 }
 
 // headerWords are what -- @ is followed by; built-in reports have @totals,
-// @needs, @by and @utc too.
+// @needs, @asked, @by and @utc too.
 var headerWords = []string{"report", "doc", "column", "param", "choice", "filter", "dimension", "interval", "note", "required", "rangeless", "business"}
 
 // parseDefinition reads the header of a report's file: the comment lines that
@@ -198,6 +208,10 @@ func (h *header) read(rest string, own bool) {
 	case word == "column" && described && (len(fields) >= 2 || own && len(fields) == 1):
 		h.once(fields[0], "the column "+fields[0])
 		d.Columns = append(d.Columns, ColumnDef{fields[0], strings.Join(fields[1:], " "), doc})
+	case word == "asked" && !own && described && len(fields) >= 3:
+		h.once(fields[0], "the column "+fields[0])
+		last := len(fields) - 1
+		d.Asked = append(d.Asked, AskedColumn{ColumnDef{fields[0], strings.Join(fields[1:last], " "), doc}, fields[last]})
 	case word == "utc" && !own && rest == "":
 		d.UTC = true
 	case word == "needs" && !own && len(fields) > 0:
@@ -264,7 +278,11 @@ func (d *Definition) all() []ColumnDef {
 	for _, dim := range d.Dimensions {
 		out = append(out, ColumnDef{dim.ID, typeBigInt, dim.Doc}, ColumnDef{dim.Name, typeText, "its name"})
 	}
-	return append(out, d.Columns...)
+	out = append(out, d.Columns...)
+	for _, c := range d.Asked {
+		out = append(out, c.ColumnDef)
+	}
+	return out
 }
 
 func (d *Definition) column(name string) (ColumnDef, bool) {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	_ "embed" // the macro
 	"slices"
 
 	"pixledger/schemas/lake"
@@ -14,9 +15,14 @@ const (
 	needGaps    = "gaps"    // report_gaps
 	needPixels  = "pixels"  // report_pixels
 	needPaths   = "paths"   // the tables of paths.sql
+	// needSuspicions is the macro suspicions, see suspicions.sql.
+	needSuspicions = "suspicions"
 )
 
-var needs = []string{needAccount, needGaps, needPixels, needPaths}
+var needs = []string{needAccount, needGaps, needPixels, needPaths, needSuspicions}
+
+//go:embed suspicions.sql
+var suspicionsSQL string
 
 func (pl *plan) needs(what string) bool { return slices.Contains(pl.def.Needs, what) }
 

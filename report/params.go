@@ -150,6 +150,11 @@ func (pl *plan) takeColumns() error {
 	for _, c := range d.Columns {
 		pl.show = append(pl.show, c.Name)
 	}
+	for _, c := range d.Asked {
+		if p.Values[c.Param] == "true" {
+			pl.show = append(pl.show, c.Name)
+		}
+	}
 	if len(p.Columns) == 0 {
 		return nil
 	}

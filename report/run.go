@@ -163,6 +163,11 @@ func (pl *plan) bind(ctx context.Context, db *lakedb.DB, conn *sql.Conn) ([]*tim
 			return nil, err
 		}
 	}
+	if pl.needs(needSuspicions) {
+		if _, err := conn.ExecContext(ctx, suspicionsSQL); err != nil {
+			return nil, err
+		}
+	}
 	zones, owners, err := pl.zones(ctx, conn)
 	if err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
 // Command bench measures whole processes: pixledger's batch ingest against one
-// DuckDB statement over the same log, the size of what it writes, how it grows,
+// DuckDB statement over the same log, every log format, the size of what it writes, how it grows,
 // how the daemon follows a log, how fast it is back after a crash, the
 // attribution of a night and of a month against the statements that an analyst
 // would run, and the built-in reports over a month of a large lake. Each figure
@@ -42,6 +42,7 @@ var measurements = []struct {
 	run  func(*bench) error
 }{
 	{"batch", (*bench).batch},
+	{"formats", (*bench).formats},
 	{"size", (*bench).size},
 	{"growth", (*bench).growth},
 	{"live", (*bench).live},

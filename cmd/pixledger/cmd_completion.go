@@ -65,7 +65,7 @@ func (a *app) addCompletions(root *cobra.Command) {
 	}
 	for _, c := range allCommands(root) {
 		for name, values := range fixed {
-			if c.Name() == "ingest" && name == "format" {
+			if name == "format" && (c.Name() == "ingest" || c.Name() == "gen") {
 				values = parse.Names()
 			}
 			complete(c, name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))

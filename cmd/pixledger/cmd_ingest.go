@@ -13,6 +13,7 @@ import (
 
 	"pixledger/ingest"
 	"pixledger/ingest/decode"
+	"pixledger/ingest/parse"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
@@ -27,7 +28,7 @@ sources with their rotated files, and commits their lines. It is safe to repeat:
 a file is known by its content, whatever its name, and read on from where it was
 read to. Format and source are those of the source whose path matches, else the
 format is recognised from the content.`,
-		Example: "  pixledger ingest\n  pixledger ingest /var/log/nginx/pixel.log.*.gz\n  pixledger ingest --format combined --source edge-2 old.log",
+		Example: "  pixledger ingest\n  pixledger ingest /var/log/nginx/pixel.log.*.gz\n  pixledger ingest --format combined --source edge-2 old.log\n  pixledger ingest --format '$msec|$request|$status' odd.log",
 		RunE: func(c *cobra.Command, args []string) error {
 			if format != "" {
 				if err := checkFormat(format); err != nil {
@@ -72,7 +73,7 @@ format is recognised from the content.`,
 			}
 			bar.done()
 			if sum != nil {
-				printIngest(a.stdout, sum, filepath.Dir(cfg.File))
+				printIngest(a.stdout, sum, filepath.Dir(cfg.File), err != nil)
 				for _, f := range sum.Files {
 					if f.NoUsers {
 						a.logf("warning: %s: none of its first 1,000 events has a user id: nothing of it can be attributed by user; see user_id of the source", f.Path)
@@ -82,7 +83,7 @@ format is recognised from the content.`,
 			return err
 		},
 	}
-	c.Flags().StringVar(&format, "format", "", "read the files in this log format")
+	c.Flags().StringVar(&format, "format", "", "read the files in this log format: "+parse.AllowedFormats())
 	c.Flags().StringVar(&source, "source", "", "read the files as this source's")
 	return c
 }
@@ -101,8 +102,9 @@ func collectRarely(cfg *Config) {
 }
 
 // printIngest says for each file what was read, and the sum. Files below dir
-// are named from there.
-func printIngest(w io.Writer, sum *ingest.Summary, dir string) {
+// are named from there. Of a run that failed, or was ended, before a file's lines
+// were committed, nobody can tell here whether it has any.
+func printIngest(w io.Writer, sum *ingest.Summary, dir string, failed bool) {
 	for _, f := range sum.Files {
 		name := f.Path
 		if rel, err := filepath.Rel(dir, name); err == nil && filepath.IsAbs(name) && filepath.IsLocal(rel) {
@@ -120,7 +122,7 @@ func printIngest(w io.Writer, sum *ingest.Summary, dir string) {
 			fmt.Fprintf(w, "%s: an earlier state of a file that was read further: nothing was read\n", name)
 		case f.State == ingest.AlreadyRead:
 			fmt.Fprintf(w, "%s: already read\n", name)
-		case f.State == ingest.NoLines:
+		case f.State == ingest.NoLines && !failed:
 			fmt.Fprintf(w, "%s: has no complete line\n", name)
 		}
 	}

@@ -152,6 +152,15 @@ var ownFlags = []struct {
 	{name: "tolerance", help: "reconciliation: values that differ by no more are equal"},
 	{name: "time-tolerance", help: "reconciliation: look so far beyond the range, such as 1h"},
 	{name: "month", help: "statement: the month, such as 2026-03"},
+	{name: "suspicious", help: "data_quality: count suspicious conversions too", yes: true},
+	{name: "conversions", help: "suspicious_traffic: a row for each conversion that a finding concerns", yes: true},
+	{name: "clicks-per-day", help: "suspicious_traffic: clicks of a user on a date that are never too many (default 50)"},
+	{name: "clicks-per-minute", help: "suspicious_traffic: clicks of a user within a minute that are never too many (default 15)"},
+	{name: "touches-per-day", help: "suspicious_traffic: touches of a user on a date that are never too many (default 1000)"},
+	{name: "users-per-day", help: "suspicious_traffic: acting users of an address on a date that are never too many (default 100)"},
+	{name: "injection-seconds", help: "suspicious_traffic: a conversion sooner after its click is quick (default 2)"},
+	{name: "value-times", help: "suspicious_traffic: so many times the median value are never too much (default 50)"},
+	{name: "orders-in-sequence", help: "suspicious_traffic: so many order ids in sequence by one user are a finding (default 5)"},
 }
 
 // ownParams gathers the values of the report's own parameters by their names.
@@ -295,6 +304,9 @@ func (a *app) describeReport(reports *report.Reports, name string) error {
 		fmt.Fprintln(w, "  those that its statement gives")
 	}
 	for _, c := range d.Columns {
+		fmt.Fprintf(w, "  %-32s %-24s %s\n", c.Name, c.Type, c.Doc)
+	}
+	for _, c := range d.Asked {
 		fmt.Fprintf(w, "  %-32s %-24s %s\n", c.Name, c.Type, c.Doc)
 	}
 	if len(d.Dimensions) > 0 {

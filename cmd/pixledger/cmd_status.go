@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pixledger/ingest"
 	"pixledger/report"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
@@ -24,6 +25,7 @@ type statusReport struct {
 	Lake     string         `json:"lake"`
 	Commits  int64          `json:"commits"`
 	Last     *time.Time     `json:"last_commit"`
+	BotList  string         `json:"bot_list,omitempty"` // by which the events read last were judged; "": none are, or by an earlier version
 	Daemon   *daemonStatus  `json:"daemon"`
 	Sources  []sourceStatus `json:"sources"`
 	Gaps     []gapStatus    `json:"gaps"`
@@ -229,6 +231,7 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 		return nil, err
 	}
 	r := &statusReport{Now: a.now(), Lake: cfg.Lake, Commits: state.Seq, Sources: []sourceStatus{}, Gaps: []gapStatus{}, Jobs: []jobStatus{}, Warnings: []warning{}}
+	r.BotList = state.Latest["ingest"].Notes[ingest.NoteBotList]
 	for _, m := range state.Latest {
 		if r.Last == nil || m.At.After(*r.Last) {
 			r.Last = &m.At

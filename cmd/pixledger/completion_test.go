@@ -82,7 +82,7 @@ printf '%s\n' "${COMPREPLY[@]}"
 		{[]string{"pixel", "li"}, []string{"list"}},
 		{[]string{"credit", "--line-item", "3"}, []string{"382"}},
 		{[]string{"ingest", "--source", "edge-"}, []string{"edge-1", "edge-2"}},
-		{[]string{"ingest", "--format", "c"}, []string{"combined"}},
+		{[]string{"ingest", "--format", "c"}, []string{"combined", "cloudfront", "cloudflare", "caddy"}},
 		{[]string{"help", "cl"}, []string{"close"}},
 		{[]string{"close", ""}, nil},
 	} {

@@ -14,6 +14,7 @@ import (
 
 	"pixledger/cmd/pixledger/schedule"
 	"pixledger/ingest/edge"
+	"pixledger/ingest/parse"
 	"pixledger/report/deliver"
 	"pixledger/schemas"
 	"pixledger/schemas/yamlfile"
@@ -269,12 +270,13 @@ func (r *configReader) sources(list yamlfile.Value) []Source {
 		s := Source{
 			Name:    v.Get("name").TextOr(""),
 			Path:    r.path(v.Get("path"), ""),
-			Format:  logFormat(v.Get("format")),
+			Format:  v.Get("format").TextOr(parse.Names()[0]),
 			Escape:  v.Get("escape").TextOr(""),
 			UserID:  userID(v.Get("user_id")),
 			Rotated: r.glob(v.Get("rotated")),
 			Silence: Silence(v.Get("silence").TextOr(string(SilenceBlock))),
 		}
+		checkSpec(v, parse.Spec{Format: s.Format, Escape: s.Escape, UserID: parse.UserID(s.UserID)})
 		if day := date(v.Get("from")); day != "" {
 			s.From, _ = time.ParseInLocation(time.DateOnly, day, r.zone)
 		}
@@ -308,28 +310,24 @@ func (r *configReader) glob(v yamlfile.Value) string {
 	return g
 }
 
-// The log formats that this version reads, and those that it only knows.
-var (
-	readFormats  = []string{"pixledger", "combined"}
-	knownFormats = []string{"cloudfront", "cloudflare", "fastly", "caddy"}
-)
-
-func logFormat(v yamlfile.Value) string {
-	format, given := v.Text()
-	if !given {
-		return readFormats[0]
+// checkSpec refuses a source whose lines could not be read, at the key that is
+// to be changed.
+func checkSpec(source yamlfile.Value, s parse.Spec) {
+	format := source.Get("format")
+	if s.Format == "" || format.Refused() || source.Get("escape").Refused() || source.Get("user_id").Refused() {
+		return
 	}
-	allowed := strings.Join(readFormats, ", ")
+	_, err := s.Kind()
+	var wrong *parse.SpecError
 	switch {
-	case format == "" || slices.Contains(readFormats, format):
-	case slices.Contains(knownFormats, format):
-		v.Refuse("the format "+format+" is not supported by this version yet", allowed)
-	case strings.Contains(format, "$"):
-		v.Refuse("a literal log_format is not supported by this version yet", allowed)
+	case err == nil:
+	case !errors.As(err, &wrong):
+		format.Refuse(err.Error(), parse.AllowedFormats())
+	case wrong.Key == "format" && !parse.IsLiteral(s.Format):
+		format.Refuse("the format "+format.Written()+" is unknown", wrong.Allowed)
 	default:
-		v.Refuse("the format "+v.Written()+" is unknown", allowed)
+		source.Get(wrong.Key).Refuse(wrong.What, wrong.Allowed)
 	}
-	return format
 }
 
 func (r *configReader) schedule(v yamlfile.Value) ScheduleConfig {

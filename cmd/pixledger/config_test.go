@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -238,4 +239,32 @@ func targetOf(t *testing.T, spec string) deliver.Target {
 		t.Fatal(err)
 	}
 	return target
+}
+
+// The examples on the page of formats, and on those of the edges, are good.
+func TestFormatExamples(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/edge/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := 0
+	for _, page := range append(pages, "../../docs/formats.md") {
+		content, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, block := range strings.Split(string(content), "```yaml\n")[1:] {
+			block, _, _ = strings.Cut(block, "```")
+			if !strings.HasPrefix(block, "sources:") {
+				continue
+			}
+			examples++
+			if _, err := parseConfig(fmt.Sprintf("%s: example %d", page, i+1), []byte("lake: ./lake\ncatalog: ./catalog.yaml\n"+block), testEnv); err != nil {
+				t.Errorf("%v", err)
+			}
+		}
+	}
+	if examples < 9 {
+		t.Errorf("only %d examples", examples)
+	}
 }

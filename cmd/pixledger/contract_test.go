@@ -234,7 +234,7 @@ func TestContractNames(t *testing.T) {
 			t.Errorf("there is no report %s", name)
 		}
 	}
-	for _, name := range []string{"pixledger", "combined"} {
+	for _, name := range []string{"pixledger", "combined", "cloudfront", "cloudflare", "fastly", "caddy"} {
 		if !slices.Contains(parse.Names(), name) {
 			t.Errorf("there is no log format %s", name)
 		}

@@ -12,8 +12,16 @@ import (
 	"pixledger/report"
 )
 
-// checkFormat refuses a log format that this version does not read.
-func checkFormat(name string) error { return oneOf("format", name, parse.Names()) }
+// checkFormat refuses a log format that is neither a name nor a log_format.
+func checkFormat(format string) error {
+	if !parse.IsLiteral(format) {
+		return oneOf("format", format, parse.Names())
+	}
+	if _, err := (parse.Spec{Format: format}).Kind(); err != nil {
+		return usagef("--format: %v", err)
+	}
+	return nil
+}
 
 // writeRows writes rows of text in one of the formats of reports.
 func writeRows(w io.Writer, f report.Format, title string, columns []string, rows [][]string) error {

@@ -12,10 +12,12 @@ import (
 // scheduledJob is a command that the daemon runs at the times of a cron spec.
 type scheduledJob struct {
 	name, spec string
-	byCatalog  bool     // it is run on the catalog in force
-	locks      bool     // it takes the lock that attribute, close and others share
-	after      []string // what it works on the results of
-	retries    []time.Duration
+	byCatalog  bool // it is run on the catalog in force
+	// turns is whether it takes turns with others: those that share the lock of
+	// attribute and close, and compaction, under which these would begin again.
+	turns   bool
+	after   []string // what it works on the results of
+	retries []time.Duration
 }
 
 // scheduled lists the jobs that the daemon runs, in the order in which those
@@ -25,14 +27,14 @@ type scheduledJob struct {
 func scheduled(cfg *Config) []scheduledJob {
 	night := []time.Duration{5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour}
 	jobs := []scheduledJob{
-		{name: "attribute", spec: cfg.Schedule.Attribute, byCatalog: true, locks: true},
-		{name: "close", spec: cfg.Schedule.Close, byCatalog: true, locks: true, after: []string{"attribute"}, retries: night},
+		{name: "attribute", spec: cfg.Schedule.Attribute, byCatalog: true, turns: true},
+		{name: "close", spec: cfg.Schedule.Close, byCatalog: true, turns: true, after: []string{"attribute"}, retries: night},
 	}
 	if len(cfg.Exports) > 0 {
 		jobs = append(jobs, scheduledJob{name: "export", spec: cfg.Schedule.Export, after: []string{"close"}, retries: night})
 	}
 	return append(jobs,
-		scheduledJob{name: "compact", spec: cfg.Schedule.Compact},
+		scheduledJob{name: "compact", spec: cfg.Schedule.Compact, turns: true},
 		scheduledJob{name: "warehouse", spec: cfg.Schedule.Warehouse, byCatalog: true, after: []string{"attribute", "close"}, retries: night},
 		scheduledJob{name: "retention", spec: cfg.Schedule.Retention, byCatalog: true, locks: true, retries: night},
 	)
@@ -48,7 +50,7 @@ func (d *daemon) jobs(conf *configInForce) ([]schedule.Job, error) {
 			return nil, fmt.Errorf("schedule.%s: %w", j.name, err)
 		}
 		job := schedule.Job{Name: j.name, When: when, After: j.after, Timeout: conf.cfg.Limits.JobTime, Retries: j.retries}
-		if j.locks {
+		if j.turns {
 			job.Group = "attributions"
 		}
 		job.Run = func(ctx context.Context) error {

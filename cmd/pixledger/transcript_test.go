@@ -21,6 +21,12 @@ func showsTranscripts(t *testing.T, document string) {
 	t.Helper()
 	dir := t.TempDir()
 	program{t: t, dir: dir}.run("demo", "--keep", "try")
+	showsTranscriptsIn(t, document, dir)
+}
+
+// showsTranscriptsIn is showsTranscripts in the folder try of another one.
+func showsTranscriptsIn(t *testing.T, document, dir string) {
+	t.Helper()
 	linkProgram(t, filepath.Join(dir, "bin"))
 	home := filepath.Join(dir, "try")
 	path := filepath.Join(repository, document)

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
 	"fmt"
 	"regexp"
@@ -34,6 +35,29 @@ type botMatcher struct {
 	patterns []botPattern
 	keys     *textSearch
 }
+
+// BotList names the lists in force, so that one can tell by which an event was
+// judged: the name and version of the public one, and the beginning of the SHA-256
+// over all four.
+var BotList = sync.OnceValue(func() string {
+	h := sha256.New()
+	var name string
+	for _, list := range []string{"crawlers", "dropped", "tools", "people"} {
+		content := botFile(list)
+		if list == "crawlers" {
+			if m := botListName.FindSubmatch(content); m != nil {
+				name = string(m[1]) + "-" + string(m[2])
+			}
+		}
+		// Its length keeps a line from moving between lists unseen.
+		fmt.Fprintf(h, "%s %d\n", list, len(content))
+		h.Write(content)
+	}
+	return fmt.Sprintf("%s+%x", name, h.Sum(nil)[:4])
+})
+
+// botListName is how crawlers.txt begins.
+var botListName = regexp.MustCompile(`^# Patterns of (\S+) (\d+\.\d+\.\d+)`)
 
 // bots is the matcher of the embedded lists, made at its first use.
 var bots = sync.OnceValue(func() *botMatcher {
@@ -122,18 +146,22 @@ func literal(re *syntax.Regexp) (text string, start, plain bool) {
 
 // botList reads an embedded list: its lines without empty ones and comments.
 func botList(name string) []string {
-	content, err := botLists.ReadFile("bots/" + name + ".txt")
-	if err != nil {
-		panic(err) // embedded when the program was built
-	}
 	var lines []string
-	for line := range strings.Lines(string(content)) {
+	for line := range strings.Lines(string(botFile(name))) {
 		line = strings.TrimRight(line, "\r\n")
 		if line != "" && !strings.HasPrefix(line, "#") {
 			lines = append(lines, line)
 		}
 	}
 	return lines
+}
+
+func botFile(name string) []byte {
+	content, err := botLists.ReadFile("bots/" + name + ".txt")
+	if err != nil {
+		panic(err) // embedded when the program was built
+	}
+	return content
 }
 
 // match judges one user agent.

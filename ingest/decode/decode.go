@@ -33,6 +33,9 @@ type Options struct {
 	// UserParam is the parameter that carries the user id, instead of nginx's
 	// userid; empty for nginx's.
 	UserParam string
+	// UserLogged says that the user id stands in a cookie or header that the log
+	// has, instead of nginx's userid.
+	UserLogged bool
 	// From is the time before which lines are ignored; zero for none.
 	From time.Time
 }
@@ -191,6 +194,8 @@ func (d *Decoder) Decode(r *parse.Request, now int64, ev *Event) Outcome {
 	denied := ev.Consent == Denied
 	if denied {
 		ev.UserID = nil
+	} else if d.opts.UserLogged {
+		ev.UserID = d.field(r, plainUserID(r.User))
 	} else if d.opts.UserParam == "" {
 		ev.UserID = d.field(r, nginxUserID(r))
 	}

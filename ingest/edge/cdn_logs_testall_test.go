@@ -104,8 +104,8 @@ func TestCaddy(t *testing.T) {
 	checkLog(t, string(b), all, tokens, 1)
 }
 
-// Caddy's own format has what the contract's caddy format is read from; cookies
-// only with log_credentials.
+// Caddy's own format has what the format caddy is read from; cookies only with
+// log_credentials.
 func TestCaddyOwnLog(t *testing.T) {
 	whole := file(t, "Caddyfile")
 	start, end := strings.Index(whole, "\tlog {"), strings.Index(whole, "\n\t# ---- The request")
@@ -134,6 +134,22 @@ func TestCaddyOwnLog(t *testing.T) {
 		r := line.Request
 		if line.TS < 1e9 || len(line.ID) < 16 || line.Status != 200 || r.ClientIP != "127.0.0.1" || r.Method != "GET" || r.Host != "edge.test" || r.URI != "/px?id=9012" {
 			t.Errorf("%s", b)
+		}
+		format, err := parse.New(parse.Spec{Format: "caddy", UserID: parse.UserID{Cookie: "uid"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got parse.Request
+		if err := format.Parse(parse.TrimLineEnd(b), &got); err != nil {
+			t.Fatalf("%v: %s", err, b)
+		}
+		user := ""
+		if cookie != "REDACTED" {
+			user = knownUID
+		}
+		if age := time.Since(time.UnixMicro(got.Time)); age < 0 || age > time.Hour || string(got.ID) != line.ID || got.Status != 200 || string(got.URI) != "/px?id=9012" || string(got.Method) != "GET" ||
+			string(got.Host) != "edge.test" || string(got.IP) != "127.0.0.1" || string(got.Referer) != "https://shop.example/" || string(got.UserAgent) != "Test" || string(got.GPC) != "1" || string(got.User) != user {
+			t.Errorf("read as %+v with the user %q: %s", got, got.User, b)
 		}
 		for name, want := range map[string]string{"Cookie": cookie, "Sec-Gpc": "1", "Referer": "https://shop.example/", "User-Agent": "Test"} {
 			if len(r.Headers[name]) != 1 || r.Headers[name][0] != want {
@@ -289,6 +305,14 @@ func TestFastlyLogFormats(t *testing.T) {
 	}
 	if r.Time != 1767225600123000 || string(r.UIDGot) != "U" || r.UIDSet != nil || r.Status != 302 || string(r.URI) != "/clktr?id=1" || string(r.UserAgent) != `a"b` || len(r.ID) != 36 || r.IP == nil || r.Host == nil || r.Method == nil {
 		t.Errorf("%+v of %s", r, line)
+	}
+	line = values.Replace(strings.TrimSuffix(file(t, "fastly.own-log-format"), "\n"))
+	format, err := parse.New(parse.Spec{Format: "fastly"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := format.Parse([]byte(line), &r); err != nil || r.Time != 1767225600123000 || string(r.UIDGot) != "U" || r.Status != 302 || string(r.URI) != "/clktr?id=1" || string(r.UserAgent) != `a"b` || len(r.ID) != 36 || r.IP == nil || r.Host == nil || r.Method == nil {
+		t.Errorf("%+v, %v of %s", r, err, line)
 	}
 	var own map[string]any
 	line = values.Replace(file(t, "fastly.own-log-format"))

@@ -15,6 +15,18 @@ import (
 // whole seconds.
 type Combined struct{}
 
+var combinedKind = Kind{
+	Name: "combined", New: func(UserID) Format { return Combined{} },
+	Lacks: PartID | PartHost | PartUser | PartFirstUser | PartGPC | PartMillis,
+}
+
+// variants are logs much like combined that are recognised too: Apache's
+// common and vhost_combined, as the log_format that they would be of.
+var variants = []string{
+	`$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent`,
+	`$host:$server_port $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"`,
+}
+
 // Name is "combined".
 func (Combined) Name() string { return "combined" }
 

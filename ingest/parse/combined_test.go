@@ -156,7 +156,7 @@ func TestLookupNamesTheFormats(t *testing.T) {
 			t.Errorf("%s: got %v, %v", name, f, err)
 		}
 	}
-	if _, err := Lookup("iis"); err == nil || err.Error() != `no log format "iis"; allowed: pixledger, combined` {
+	if _, err := Lookup("iis"); err == nil || err.Error() != `no log format "iis"; allowed: pixledger, combined, cloudfront, cloudflare, fastly, caddy, or an nginx log_format` {
 		t.Errorf("got %v", err)
 	}
 }

@@ -6,6 +6,10 @@ package parse
 // key that holds true, false, null, an object or an array counts as absent.
 type Pixledger struct{}
 
+var pixledgerKind = Kind{
+	Name: "pixledger", New: func(UserID) Format { return Pixledger{} },
+}
+
 // Name is "pixledger".
 func (Pixledger) Name() string { return "pixledger" }
 

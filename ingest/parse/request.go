@@ -33,6 +33,7 @@ type Request struct {
 	UserAgent []byte
 	UIDGot    []byte // nginx's $uid_got, with its name: uid=0B0C…
 	UIDSet    []byte // nginx's $uid_set, likewise
+	User      []byte // the id from the cookie or header that the source names, as logged
 	GPC       []byte // the Sec-GPC header
 
 	// UTF8 says that all text fields are known to be UTF-8; where it is false

@@ -12,19 +12,30 @@ import (
 
 // The reader of real logs finds in a synthetic one what the summary says.
 func TestIngestAgreesWithTheSummary(t *testing.T) {
-	for _, format := range []string{synth.Pixledger, synth.Combined} {
+	literals := []string{
+		`$remote_addr [$time_iso8601] "$request" $status "$http_user_agent" $http_cookie`,
+		`log_format short escape=json '$msec|$request_method|$request_uri|$status|$http_sec_gpc|$request_id|$uid_got|$uid_set|$http_user_agent';`,
+	}
+	for _, format := range append(parse.Names(), literals...) {
 		t.Run(format, func(t *testing.T) {
 			content, want := write(t, options(format))
-			if f, err := parse.Detect(content[:64<<10]); err != nil || f.Name() != format {
+			if f, err := parse.Detect(content[:64<<10]); !parse.IsLiteral(format) && (err != nil || f.Name() != format) {
 				t.Errorf("recognised as %v, %v", f, err)
 			}
-			f, err := parse.Lookup(format)
+			k, err := parse.Spec{Format: format}.Kind()
 			if err != nil {
 				t.Fatal(err)
 			}
-			opts := decode.Options{HonorGPC: true}
-			if format == synth.Combined {
+			opts, user := decode.Options{HonorGPC: true}, parse.UserID{}
+			switch {
+			case format == synth.Combined:
 				opts.UserParam = synth.UserParam
+			case k.Lacks&parse.PartFirstUser != 0:
+				user.Cookie, opts.UserLogged = synth.UserParam, true
+			}
+			f, err := parse.New(parse.Spec{Format: format, UserID: user})
+			if err != nil {
+				t.Fatal(err)
 			}
 			d, err := decode.New(opts)
 			if err != nil {
@@ -32,10 +43,13 @@ func TestIngestAgreesWithTheSummary(t *testing.T) {
 			}
 			events := map[schemas.EventType]int64{}
 			rejects, notCounted := map[string]int64{}, map[string]int64{}
-			var ignored, bots, denied, server, lines int64
+			var ignored, bots, denied, server, lines, users int64
 			var r parse.Request
 			var ev decode.Event
 			for line := range bytes.Lines(content) {
+				if f.Header(parse.TrimLineEnd(line)) {
+					continue
+				}
 				lines++
 				if f.Parse(parse.TrimLineEnd(line), &r) != nil {
 					rejects[decode.Malformed]++
@@ -59,6 +73,9 @@ func TestIngestAgreesWithTheSummary(t *testing.T) {
 					if ev.ServerSide {
 						server++
 					}
+					if ev.UserID != nil {
+						users++
+					}
 				}
 			}
 			for what, n := range map[string][2]int64{
@@ -76,6 +93,9 @@ func TestIngestAgreesWithTheSummary(t *testing.T) {
 				if n[0] != n[1] {
 					t.Errorf("%s: ingest finds %d, the summary says %d", what, n[0], n[1])
 				}
+			}
+			if users < want.Events()/2 {
+				t.Errorf("only %d of %d events have a user id", users, want.Events())
 			}
 		})
 	}

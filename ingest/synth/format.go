@@ -3,16 +3,86 @@ package synth
 import (
 	"strconv"
 	"time"
+
+	"pixledger/ingest/parse"
 )
 
 // emit writes the request, with log.uri as its target, as one line of the log.
 func (l *log) emit(r *request) {
-	if l.o.Format == Combined {
+	switch l.o.Format {
+	case Pixledger:
+		l.emitPixledger(r)
+	case Combined:
 		l.emitCombined(r)
-		return
+	default:
+		l.emitOther(r)
 	}
-	l.emitPixledger(r)
 }
+
+// choose finds out how lines of the format are written, and where it carries the
+// user id: nginx's fields, a cookie, or else a parameter.
+func (l *log) choose() {
+	l.kind, _ = (parse.Spec{Format: l.o.Format}).Kind() // the options are complete
+	if l.lacks(parse.PartFirstUser) {
+		l.user = parse.UserID{Cookie: UserParam}
+		if k, err := (parse.Spec{Format: l.o.Format, UserID: l.user}).Kind(); err == nil {
+			l.kind = k
+		} else if l.user = (parse.UserID{}); l.lacks(parse.PartUser) {
+			l.user.Param = UserParam
+		}
+	}
+}
+
+func (l *log) lacks(p parse.Part) bool { return l.kind.Lacks&p != 0 }
+
+// emitOther writes the request the way that its format has it.
+func (l *log) emitOther(r *request) {
+	b := l.scratch[:0]
+	take := func(from int) []byte {
+		if len(b) == from {
+			return nil
+		}
+		return b[from:len(b):len(b)]
+	}
+	q := &l.line0
+	*q = parse.Request{Time: l.now * 1000, HasTime: true, HasStatus: true, Host: hostAsked, URI: l.uri}
+	for _, c := range r.status {
+		q.Status = q.Status*10 + int(c-'0')
+	}
+	if len(l.uri) == 0 {
+		q.URI = nil
+	}
+	b = appendHex(appendHex(b, r.hi, 16, lower), r.lo, 16, lower)
+	q.ID = take(0)
+	at := len(b)
+	b = r.appendAddress(b)
+	q.IP = take(at)
+	at = len(b)
+	b = append(b, r.method...)
+	q.Method = take(at)
+	at = len(b)
+	b = append(append(b, r.site...), r.page...)
+	q.Referer = take(at)
+	at = len(b)
+	b = append(b, r.agent...)
+	q.UserAgent = take(at)
+	if p := &r.person; r.user != nobody && !p.anonymous() && !r.usPrivacyOut {
+		at = len(b)
+		b = p.appendUID(append(b, "uid="...))
+		if q.UIDGot = take(at); l.people.greet(r.user, p.hash) {
+			q.UIDGot, q.UIDSet = nil, q.UIDGot
+		} else if l.user.Cookie != "" {
+			q.User = q.UIDGot[len("uid="):]
+		}
+	}
+	if r.user != nobody && r.person.gpc {
+		q.GPC = yes
+	}
+	l.scratch = b
+	l.buf = append(l.kind.Append(l.buf, q, l.user), '\n')
+}
+
+var hostAsked, yes = []byte("px.adlane.example"), []byte("1")
 
 func (l *log) emitPixledger(r *request) {
 	b := append(l.buf, `{"time":"`...)

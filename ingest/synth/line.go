@@ -1,5 +1,7 @@
 package synth
 
+import "pixledger/ingest/parse"
+
 // request is what a line says beside its target, which stands in log.uri.
 type request struct {
 	user         int // or nobody
@@ -84,11 +86,11 @@ func (l *log) settle(r *request) {
 	} else if q.eu {
 		l.uri = append(l.uri, "&gdpr=1&gdpr_consent=CQtTq0AQtTq0AEsACBENB2FAAP_gAAAAAAYgAAAAAAAA"...)
 	}
-	if l.o.Format == Combined && !q.anonymous() {
+	if l.user.Param != "" && !q.anonymous() {
 		l.uri = append(l.uri, "&"+UserParam+"="...)
 		l.uri = q.appendUID(l.uri)
 	}
-	if r.usPrivacyOut || q.gpc && l.o.Format == Pixledger {
+	if r.usPrivacyOut || q.gpc && !l.lacks(parse.PartGPC) {
 		l.sum.Denied++
 	}
 }
@@ -126,7 +128,7 @@ func (l *log) impression() {
 		return
 	}
 	seen := touch{user: r.user, lineItem: t.lineItem}
-	if l.o.Format == Pixledger { // combined has no request id to come back with
+	if !l.lacks(parse.PartID) { // else there is none to come back with
 		seen.hi, seen.lo = r.hi, r.lo
 	}
 	l.recent.put(seen)
@@ -152,7 +154,7 @@ func (l *log) click() {
 	r.site, r.page = t.referer, pages[l.skewed(len(pages))]
 	l.uri = append(l.uri[:0], t.target...)
 	done := touch{user: user, lineItem: t.lineItem, hi: r.hi, lo: r.lo}
-	if l.o.Format == Combined || l.percent(10) {
+	if l.lacks(parse.PartID) || l.percent(10) {
 		done.own = true
 		l.uri = append(l.uri, "&token="...)
 		l.uri = appendHex(l.uri, done.lo, 16, lower)
@@ -244,6 +246,10 @@ func (l *log) broken() {
 	now := l.now
 	switch l.below(3) {
 	case 0: // cut off by a full disk
+		if parse.IsLiteral(l.o.Format) { // of which a shorter line may fit too
+			l.alert()
+			break
+		}
 		l.emit(&r)
 		l.buf = append(l.buf[:start+40+int(l.below(60))], '\n')
 		l.sum.Rejects["malformed"]++
@@ -253,11 +259,16 @@ func (l *log) broken() {
 		l.now = now
 		l.sum.Rejects["bad_time"]++
 	default: // another log's line
-		l.buf = append(l.buf, "[alert] 812#812: *"...)
-		l.buf = appendInt(l.buf, l.below(1_000_000))
-		l.buf = append(l.buf, " open socket #12 left in connection 5\n"...)
-		l.sum.Rejects["malformed"]++
+		l.alert()
 	}
+}
+
+// alert writes a line of nginx's error log.
+func (l *log) alert() {
+	l.buf = append(l.buf, "[alert] 812#812: *"...)
+	l.buf = appendInt(l.buf, l.below(1_000_000))
+	l.buf = append(l.buf, " open socket #12 left in connection 5\n"...)
+	l.sum.Rejects["malformed"]++
 }
 
 func (l *log) otherPath() {

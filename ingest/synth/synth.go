@@ -22,18 +22,19 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"pixledger/ingest/parse"
 	"pixledger/schemas"
 )
 
-// The formats that can be written.
+// The formats that have writers of their own.
 const (
 	Pixledger = "pixledger"
-	// Combined carries no cookie, so the tags carry the user id as the
-	// parameter UserParam, as a source with user_id: {param: uid} expects.
-	Combined = "combined"
+	Combined  = "combined"
 )
 
-// UserParam is the parameter that carries the user id in combined logs.
+// UserParam is the parameter that carries the user id in logs of formats that
+// carry no cookie, such as combined, as a source with user_id: {param: uid}
+// expects; and the cookie that does in logs of formats that have cookies alone.
 const UserParam = "uid"
 
 // DefaultLinesPerDay is how busy an edge is when Options don't say.
@@ -51,7 +52,8 @@ type Options struct {
 	// Lines is how many lines to write, all told. Default:
 	// DefaultLinesPerDay for each day from Start to End.
 	Lines int64
-	// Format is Pixledger, the default, or Combined.
+	// Format is the name of a log format, or an nginx log_format; Pixledger by
+	// default.
 	Format string
 	// Users is how many people there are. Default: one for 25 lines.
 	Users int
@@ -73,7 +75,7 @@ type Summary struct {
 	Rejects, NotCounted map[string]int64
 	Ignored             int64
 	// Bots and Denied are events by robots, and events that deny consent as far
-	// as the format can tell: combined carries no Sec-GPC.
+	// as the format can tell: some carry no Sec-GPC.
 	Bots, Denied int64
 	// ServerSide are the conversions of /sspx.
 	ServerSide int64
@@ -127,12 +129,11 @@ func (o *Options) complete() error {
 	if o.Lines == 0 {
 		o.Lines = max(1, int64(o.End.Sub(o.Start)/time.Second)*DefaultLinesPerDay/86_400)
 	}
-	switch o.Format {
-	case "":
+	if o.Format == "" {
 		o.Format = Pixledger
-	case Pixledger, Combined:
-	default:
-		return fmt.Errorf("no synthetic logs in the format %q; allowed: %s, %s", o.Format, Pixledger, Combined)
+	}
+	if _, err := (parse.Spec{Format: o.Format}).Kind(); err != nil {
+		return fmt.Errorf("no synthetic logs in the format %q: %w", o.Format, err)
 	}
 	if o.Users < 0 || o.Users > 1_000_000_000 {
 		return fmt.Errorf("a synthetic log can't have %d users; allowed: 1 to 1000000000", o.Users)
@@ -160,6 +161,11 @@ type log struct {
 	sum    Summary
 	now    int64 // Unix milliseconds of the line at hand
 
+	kind    *parse.Kind // of the format
+	user    parse.UserID
+	line0   parse.Request // the line at hand, of formats without a writer here
+	scratch []byte        // what it points into
+
 	buf []byte // lines not yet written to w
 	uri []byte // target of the line at hand
 
@@ -185,6 +191,8 @@ func newLog(w io.Writer, o Options, net *network) *log {
 		orders: mix(o.Seed) % 90_000,
 		second: -1,
 	}
+	l.choose()
+	l.buf = append(l.buf, l.kind.Heading...)
 	l.sum.Rejects, l.sum.NotCounted = map[string]int64{}, map[string]int64{}
 	hours := max(1, int64(o.End.Sub(o.Start)/time.Hour))
 	l.fresh = newStore(o.Lines/hours/40, 4096, o.Lines/hours)

@@ -25,7 +25,9 @@ type judge struct {
 	figures   figures
 	macros    map[string]lake.Macros // by UTC date
 	strangers []stranger
-	since     time.Time // from when on the lake's catalogs have a pixel that never fired; zero: not known
+	// suspicions are the rows of suspicious_traffic that concern the pixel.
+	suspicions []suspicion
+	since      time.Time // from when on the lake's catalogs have a pixel that never fired; zero: not known
 
 	unreplaced macros // counted for the time that is judged
 	out        Pixel
@@ -67,6 +69,7 @@ func (j *judge) pixelHealth() Pixel {
 	j.hosts()
 	j.codeWithoutMember()
 	j.unattributed()
+	j.suspicious()
 	slices.SortStableFunc(j.out.Findings, func(x, y Finding) int { return cmp.Compare(rank(x.Severity), rank(y.Severity)) })
 	if g := f.Pages; g != nil {
 		j.out.PageHours = g.Hours

@@ -114,6 +114,10 @@ func Look(ctx context.Context, db *lakedb.DB, o Options) (*Health, error) {
 	if until.IsZero() {
 		until = o.Now
 	}
+	suspected, err := suspiciousTraffic(ctx, db, until, o.Now)
+	if err != nil {
+		return nil, fmt.Errorf("health of pixels: %w", err)
+	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -153,7 +157,7 @@ func Look(ctx context.Context, db *lakedb.DB, o Options) (*Health, error) {
 		if p == nil {
 			continue
 		}
-		j := judge{catalog: db.Catalog, pixel: p, now: o.Now, until: until, first: known.first, figures: f.figures, macros: macros[f.id], strangers: unknown}
+		j := judge{catalog: db.Catalog, pixel: p, now: o.Now, until: until, first: known.first, figures: f.figures, macros: macros[f.id], strangers: unknown, suspicions: suspected[f.id]}
 		if f.figures.LastFired == nil {
 			j.since = knownSince(db.Lake, kept(), p.ID)
 		}

@@ -1,7 +1,7 @@
 -- @report data_quality
 -- @doc The account of lines by source and date, and what was odd about them: lines = events + rejects + ignored + not_counted, in every row. The date is the UTC date of the line's readable time, of an event its own; of lines without one, the date of reading. The source is the one that a line was read for. The range chooses among those dates by their midnight, so its days are UTC's too, whatever the zone; without a range, or an end of it, it is over every date that a line gives, one before 2000 or to come too. A date that a gap touches has a row also where no line is of it.
 -- @utc
--- @needs account gaps
+-- @needs account gaps suspicions
 -- @column source VARCHAR: name of the source, else the log file's base name
 -- @column date DATE: UTC date
 -- @column lines BIGINT: lines read; blank lines and headers are none
@@ -14,6 +14,8 @@
 -- @column unreplaced_macros BIGINT: parameters of events whose value is a macro that nobody replaced
 -- @column max_skew_seconds DECIMAL(18,6): the largest step back in time from a line to the next within a file
 -- @column gaps BIGINT: open gaps of the source that touch the date: lines that may be lost; accepted ones too
+-- @asked suspicious BIGINT suspicious: conversions of the source and date that a finding of `suspicious_traffic` concerns, over the report's range; shown with `--suspicious`
+-- @param suspicious BOOLEAN: count suspicious conversions too, for which every touch of the range is read
 -- @filter *
 -- @note order: rows are sorted by source, by its bytes, and date.
 WITH repeats AS MATERIALIZED (
@@ -73,17 +75,22 @@ firsts AS (
     )
 ),
 facts AS (
-    SELECT edge AS source, date, events, rejects, ignored, not_counted, 0 AS duplicates, bots, unreplaced_macros, max_skew_micros, 0 AS gaps
+    SELECT edge AS source, date, events, rejects, ignored, not_counted, 0 AS duplicates, bots, unreplaced_macros, max_skew_micros, 0 AS gaps, 0 AS suspicious
     FROM report_account
     UNION ALL
-    SELECT edge, date, 0, 0, 0, 0, 1, 0, 0, 0, 0
+    SELECT edge, date, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0
     FROM repeats
     UNION ALL
-    SELECT edge, date, 0, 0, 0, 0, -1, 0, 0, 0, 0
+    SELECT edge, date, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0
     FROM firsts
     UNION ALL
-    SELECT source, date, 0, 0, 0, 0, 0, 0, 0, 0, 1
+    SELECT source, date, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0
     FROM report_gaps
+    UNION ALL
+    SELECT edge, date, 0, 0, 0, 0, 0, 0, 0, 0, 0, count(DISTINCT conversion_id)
+    FROM suspicions(coalesce(param('suspicious') = 'true', false))
+    WHERE edge IS NOT NULL
+    GROUP BY edge, date
 ),
 summed AS (
     SELECT
@@ -98,7 +105,8 @@ summed AS (
         CAST(sum(bots) AS BIGINT) AS bots,
         CAST(sum(unreplaced_macros) AS BIGINT) AS unreplaced_macros,
         from_millionths(max(max_skew_micros)) AS max_skew_seconds,
-        CAST(sum(gaps) AS BIGINT) AS gaps
+        CAST(sum(gaps) AS BIGINT) AS gaps,
+        CAST(sum(suspicious) AS BIGINT) AS suspicious
     FROM facts
     WHERE date >= getvariable('report_first_day') AND date < getvariable('report_until_day')
     GROUP BY source, date

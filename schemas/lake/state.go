@@ -87,12 +87,14 @@ func (s *State) fold(r *Record, sum string) error {
 	if r.Previous != s.Head {
 		return fmt.Errorf("commit %d names another commit %d than the one that is there", r.Seq, s.Seq)
 	}
-	for _, f := range r.Replace {
-		for p := range s.Files {
-			if path.Dir(p) == f.Path {
-				delete(s.Files, p)
-			}
+	if len(r.Replace) > 0 { // many folders of very many files are looked for at one go
+		replaced := map[string]bool{}
+		for _, f := range r.Replace {
+			replaced[f.Path] = true
 		}
+		maps.DeleteFunc(s.Files, func(p string, _ File) bool { return replaced[path.Dir(p)] })
+	}
+	for _, f := range r.Replace {
 		for _, file := range f.Files {
 			s.Files[file.Path] = file
 		}

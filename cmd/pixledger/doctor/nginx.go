@@ -221,8 +221,11 @@ func (c *nginxConf) judge(r *Report, check string, log *Log, l *accessLog) (soun
 	switch {
 	case f.escape == "none":
 		problem("escape=json for a format in JSON, escape=default for all others", "the log_format %s has escape=none: a browser can end a line and write another", l.format)
+	case parse.IsLiteral(log.Format) && !fits(log.Format, f.sample()):
+		problem("paste the log_format as it stands there as the source's format:", "lines of the log_format %s do not fit the source's format", l.format)
+	case parse.IsLiteral(log.Format):
 	case err != nil:
-		problem("use the log_format that `pixledger edge nginx` prints, or nginx's combined", "lines of the log_format %s are of none of the formats %s", l.format, strings.Join(parse.Names(), ", "))
+		problem("paste the log_format as the source's format:, or use the log_format that `pixledger edge nginx` prints, or nginx's combined", "lines of the log_format %s are of none of the formats %s", l.format, strings.Join(parse.Names(), ", "))
 	case log.Format != "" && written.Name() != log.Format:
 		problem("set format: "+written.Name()+" for the source, or let nginx write "+log.Format, "the log_format %s is read as %s, and the source's format is %s", l.format, written.Name(), log.Format)
 	case written.Name() == "combined" && !log.UserIDs:
@@ -266,6 +269,12 @@ func (f logFormat) sample() string {
 		}
 		return value
 	}) + "\n"
+}
+
+// fits tells whether a line is one of a log_format, with what an event needs.
+func fits(format, line string) bool {
+	f, err := parse.New(parse.Spec{Format: format})
+	return err == nil && parse.Fitting(f, []byte(strings.TrimSuffix(line, "\n"))) == 1
 }
 
 // none says that no source's log is written.

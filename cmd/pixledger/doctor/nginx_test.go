@@ -170,3 +170,22 @@ func detected(line []byte) string {
 	}
 	return f.Name()
 }
+
+// A log_format that is the source's format is judged by itself.
+func TestNginxAndAPastedLogFormat(t *testing.T) {
+	dir := t.TempDir()
+	conf, log := filepath.Join(dir, "nginx.conf"), filepath.Join(dir, "odd.log")
+	const directive = `log_format odd '$time_iso8601|$host|$request_method|$request_uri|$status|' "$cookie_uid";`
+	write(t, conf, "events {}\nhttp {\n  "+directive+"\n  server { access_log "+log+" odd; }\n}\n")
+	for format, want := range map[string]string{
+		directive: "ok nginx edge-4",
+		"$time_iso8601|$host|$request_method|$request_uri|$status|${cookie_uid}":            "ok nginx edge-4",
+		"$time_iso8601|$host|$request_method|$request_uri|$status|$cookie_uid|$remote_addr": "problem nginx edge-4: $DIR/nginx.conf:4: lines of the log_format odd do not fit the source's format",
+		`{"t":"$msec","r":"$request","s":"$status"}`:                                        "problem nginx edge-4: $DIR/nginx.conf:4: lines of the log_format odd do not fit the source's format",
+		"combined": "problem nginx edge-4: $DIR/nginx.conf:4: lines of the log_format odd are of none of the formats",
+	} {
+		var r Report
+		Nginx(&r, conf, true, []Log{{Source: "edge-4", Path: log, Format: format, UserIDs: true}}, "", today)
+		expect(t, &r, dir, want)
+	}
+}

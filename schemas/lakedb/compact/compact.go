@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"slices"
 	"time"
 
 	"pixledger/schemas/lake"
@@ -48,8 +50,9 @@ type Summary struct {
 }
 
 // Run merges what is due. Where another commit exchanges a folder meanwhile, it
-// looks again. It gives a *lake.HeldError when another compaction held the lock
-// for longer than Options.Wait. What was done before a failure is done.
+// looks again. A folder with a file that is not what was committed is passed over,
+// and the error names the file. It gives a *lake.HeldError when another compaction
+// held the lock for longer than Options.Wait. What was done before a failure is done.
 func Run(ctx context.Context, o Options) (_ Summary, err error) {
 	holder := o.Holder
 	if holder == "" {
@@ -97,6 +100,7 @@ func (o *Options) once(ctx context.Context, sum *Summary, l *lingering) error {
 	for _, d := range due {
 		total += d.Bytes()
 	}
+	var spoilt []error
 	for len(due) > 0 {
 		job := rewrite.Job{
 			Lake: o.Lake, Kind: lake.CompactKind, Now: o.Now, Linger: true, Session: o.Session, FileBytes: o.FileBytes,
@@ -112,6 +116,12 @@ func (o *Options) once(ctx context.Context, sum *Summary, l *lingering) error {
 			job.Progress = func(part, _ int64) { o.Progress(done+part, total) }
 		}
 		r, err := rewrite.Run(ctx, job)
+		var s *rewrite.SpoiltError
+		if errors.As(err, &s) && !errors.Is(err, rewrite.ErrMoved) {
+			spoilt = append(spoilt, err)
+			due = slices.DeleteFunc(due, func(d Due) bool { return d.Path == path.Dir(s.File.Path) })
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("compact: %w", err)
 		}
@@ -120,6 +130,9 @@ func (o *Options) once(ctx context.Context, sum *Summary, l *lingering) error {
 		}
 		sum.add(r, o.Folder)
 		due, done = due[n:], done+bytes
+	}
+	if len(spoilt) > 0 {
+		return fmt.Errorf("compact: %w", errors.Join(spoilt...))
 	}
 	return nil
 }

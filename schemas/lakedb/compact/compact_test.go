@@ -250,11 +250,12 @@ func TestRewriteChangesRows(t *testing.T) {
 	}
 }
 
-// A file that was spoilt is not taken for good.
+// A file that was spoilt is not taken for good, and keeps no other folder from
+// being compacted.
 func TestSpoiltFileIsRefused(t *testing.T) {
 	w := newWorld(t)
-	w.ingest(100, clicks(yesterday))
-	w.ingest(100, clicks(yesterday))
+	w.ingest(100, clicks(yesterday), "rejects/date="+yesterday)
+	w.ingest(100, clicks(yesterday), "rejects/date="+yesterday)
 	p := w.lake.Path(w.state().Folder(clicks(yesterday))[0].Path)
 	b, err := os.ReadFile(p)
 	if err != nil {
@@ -265,10 +266,16 @@ func TestSpoiltFileIsRefused(t *testing.T) {
 	if err := os.WriteFile(p, spoilt, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Run(context.Background(), w.options()); err == nil {
-		t.Error("it was compacted")
+	if _, err := Run(context.Background(), w.options()); err == nil || !strings.Contains(err.Error(), "has changed since its commit") {
+		t.Errorf("got %v", err)
 	}
-	if n := len(w.state().Folder(clicks(yesterday))); n != 2 {
-		t.Errorf("there are %d files", n)
+	if err := os.Remove(p); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(context.Background(), w.options()); err == nil || !strings.Contains(err.Error(), "is missing") {
+		t.Errorf("got %v", err)
+	}
+	if n, others := len(w.state().Folder(clicks(yesterday))), len(w.state().Folder("rejects/date="+yesterday)); n != 2 || others != 1 {
+		t.Errorf("there are %d files, and %d in the other folder", n, others)
 	}
 }

@@ -23,7 +23,7 @@ import (
 // of it in a long one.
 var (
 	faultStep  = flag.Int("faults.step", 60, "try every n-th operation, from a random one on")
-	globRounds = flag.Int("glob.rounds", 8, "compactions beside which readers by glob count")
+	globRounds = flag.Int("glob.rounds", 5, "compactions beside which readers by glob count")
 )
 
 // The machine stops before every operation of a compaction into which others

@@ -7,6 +7,7 @@ package rewrite
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	_ "embed" // the statements
@@ -15,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -76,7 +78,8 @@ type Job struct {
 	// Change gives by dataset the SELECT that changes rows: over the view
 	// rows_before, with the columns of the dataset in their order. A dataset that
 	// it does not name keeps its rows as they are. Which rows there are must not
-	// change: a row is changed and none is left out.
+	// change: a row is changed and none is left out. The statement is run twice, to
+	// write and to compare: what is drawn at random is drawn by Prepare.
 	Change map[string]string
 	// Prepare makes what Change reads (tables, variables), if not nil.
 	Prepare func(context.Context, *lakedb.DB) error
@@ -223,6 +226,9 @@ func (w *rewriting) folder(ctx context.Context, n int, f Folder) error {
 	out := Rewritten{Path: f.Path, FilesBefore: len(f.Files)}
 	settled, newest := true, int64(0)
 	for _, file := range f.Files {
+		if err := w.unchanged(file); err != nil {
+			return err
+		}
 		out.Rows += file.Rows
 		out.BytesBefore += file.Bytes
 		settled = settled && file.Settled
@@ -398,21 +404,23 @@ func (w *rewriting) times(ctx context.Context, d schemas.Dataset, file string) (
 // those that came meanwhile or were not to be rewritten.
 func (w *rewriting) draft(state *lake.State) (*lake.Draft, error) {
 	d := &lake.Draft{Kind: w.Kind, At: w.Now, Replace: w.staged, Notes: w.Notes, Linger: w.Linger}
+	rewritten, folders := map[string]bool{}, map[string]int{}
 	for i, f := range w.Folders {
-		left := map[string]bool{}
+		folders[f.Path] = i
 		for _, file := range f.Files {
 			if _, live := state.Files[file.Path]; !live {
 				return nil, fmt.Errorf("%s: %w", file.Path, ErrMoved)
 			}
-			left[file.Path] = true
-		}
-		for _, file := range state.Folder(f.Path) {
-			if !left[file.Path] {
-				d.Keep = append(d.Keep, file)
-				w.result.Folders[i].Kept++
-			}
+			rewritten[file.Path] = true
 		}
 	}
+	for p, file := range state.Files {
+		if i, ok := folders[path.Dir(p)]; ok && !rewritten[p] {
+			d.Keep = append(d.Keep, file)
+			w.result.Folders[i].Kept++
+		}
+	}
+	slices.SortFunc(d.Keep, func(a, b lake.File) int { return cmp.Compare(a.Path, b.Path) })
 	return d, nil
 }
 

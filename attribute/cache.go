@@ -57,8 +57,9 @@ var engine = func() string {
 // without it, or with one that does not fit, a run computes everything.
 type cache struct {
 	Engine   string            `json:"engine"`
-	ReadSeq  int64             `json:"read_seq"`  // the newest commit whose events and voids are in it
-	ReadHead string            `json:"read_head"` // the hash of that commit's record
+	ReadSeq  int64             `json:"read_seq"`         // the newest commit whose events and voids are in it
+	ReadHead string            `json:"read_head"`        // the hash of that commit's record
+	Forgot   int64             `json:"forgot,omitempty"` // the newest commit of an erasure whose renaming is in it
 	MemberID int64             `json:"member_id"`
 	Pixels   map[int64]prints  `json:"pixels"`
 	Codes    map[string]int64  `json:"codes"`

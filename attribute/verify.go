@@ -109,7 +109,7 @@ func movedOn(l *lake.Lake, s *lake.State, catalogDigest string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if r.Kind == lake.CompactKind { // the same events in other files
+		if r.Kind == lake.CompactKind || r.Kind == lake.ForgetKind { // the same events in other files
 			continue
 		}
 		for _, f := range r.Add {

@@ -141,6 +141,10 @@ func cameSince(l *lake.Lake, state *lake.State, c *cache) (files []string, whole
 				}
 				return nil, false, nil
 			case lake.CompactKind:
+			case lake.ForgetKind:
+				if c.Forgot < r.Seq {
+					return nil, false, nil // what is known has other users than the events
+				}
 			default:
 				return nil, false, nil
 			}

@@ -2,7 +2,10 @@ package ingest
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"os"
+	"slices"
 	"time"
 
 	"pixledger/ingest/decode"
@@ -10,10 +13,11 @@ import (
 	"pixledger/schemas/lake"
 )
 
-// inspectBytes and inspectEvents bound what Inspect reads of a log.
+// These bound what Inspect reads of a log.
 const (
 	inspectBytes  = 4 << 20
 	inspectEvents = 1000
+	inspectPacked = 256 << 20 // unpacked, to come to the end
 )
 
 // Inspection is what lines of a log are, read as its source says.
@@ -53,17 +57,12 @@ func inspect(opts Options, src *Source, path string, now time.Time, end bool) (*
 		return nil, err
 	}
 	defer f.Close()
-	sample := make([]byte, min(fi.Size(), inspectBytes))
-	from := int64(0)
-	if end {
-		from = fi.Size() - int64(len(sample))
-	}
-	n, err := f.ReadAt(sample, from)
-	if err != nil && err != io.EOF {
+	part, err := partOf(f, fi, end)
+	if err != nil {
 		return nil, err
 	}
-	until := from + int64(bytes.LastIndexByte(sample[:n], '\n')+1) // of whole lines
-	sample = wholeLines(sample[:n], from > 0)
+	until := part.from + int64(bytes.LastIndexByte(part.sample, '\n')+1) // of whole lines
+	sample := wholeLines(part.sample, part.from > 0)
 	if end {
 		sample = lastLines(sample, inspectEvents)
 	}
@@ -78,13 +77,88 @@ func inspect(opts Options, src *Source, path string, now time.Time, end bool) (*
 	in.Format = d.spec.Format
 	var header []byte // of the lines left out
 	if d.layout != "" && until > int64(len(sample)) {
-		if header, err = (&reading{content: contentOf(f)}).headerBefore(d.layout, until-int64(len(sample))); err != nil {
+		if header, err = (&reading{content: part.content}).headerBefore(d.layout, until-int64(len(sample))); err != nil {
 			return in, err
 		}
 	}
 	all, err := in.read(d, header, sample, now)
-	in.Whole = all && fi.Size() <= inspectBytes
+	in.Whole = all && part.whole
 	return in, err
+}
+
+// part is the beginning or the end of a log's content.
+type part struct {
+	sample  []byte
+	from    int64 // its first byte in the content
+	whole   bool  // it is all of it
+	content contentFrom
+}
+
+// partOf reads the first or the last inspectBytes of a log's content. Of a
+// compressed one no more than inspectPacked is unpacked for it, and what follows
+// damage is not there.
+func partOf(f *os.File, fi os.FileInfo, end bool) (part, error) {
+	how, err := detectCompression(f, f.Name())
+	if err != nil {
+		return part{}, err
+	}
+	if how != plain {
+		return packedPart(f, fi.Size(), how, end)
+	}
+	p := part{sample: make([]byte, min(fi.Size(), inspectBytes)), whole: fi.Size() <= inspectBytes, content: contentOf(f)}
+	if end {
+		p.from = fi.Size() - int64(len(p.sample))
+	}
+	n, err := f.ReadAt(p.sample, p.from)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	p.sample = p.sample[:n]
+	return p, err
+}
+
+func packedPart(f *os.File, size int64, how compression, end bool) (part, error) {
+	p := part{content: func() (io.Reader, func(), error) {
+		in, err := newParts(io.NewSectionReader(f, 0, size), how)
+		if err != nil {
+			return nil, nil, err
+		}
+		return in, in.done, nil
+	}}
+	in, done, err := p.content()
+	if err != nil {
+		return part{}, err
+	}
+	defer done()
+	most := int64(inspectBytes)
+	if end {
+		most = inspectPacked
+	}
+	limited := &io.LimitedReader{R: in, N: most + 1}
+	drop := func() { // what is before the last inspectBytes
+		n := max(0, len(p.sample)-inspectBytes)
+		p.from += int64(n)
+		p.sample = p.sample[:copy(p.sample, p.sample[n:])]
+	}
+	for err == nil {
+		if len(p.sample) >= 2*inspectBytes {
+			drop()
+		}
+		var n int
+		at := len(p.sample)
+		p.sample = slices.Grow(p.sample, sampleBytes)[:at+sampleBytes]
+		n, err = limited.Read(p.sample[at:])
+		p.sample = p.sample[:at+n]
+	}
+	if pe := (*os.PathError)(nil); errors.As(err, &pe) {
+		return part{}, err
+	}
+	if end {
+		drop()
+	}
+	p.whole = p.from == 0 && len(p.sample) <= inspectBytes
+	p.sample = p.sample[:min(len(p.sample), inspectBytes)]
+	return p, nil
 }
 
 // wholeLines leaves out a line that is not ended, where there are others, and

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"pixledger/ingest/parse"
 )
 
 // The beginning of a log tells what was, its end what is.
@@ -49,6 +52,55 @@ func TestInspectTheEnd(t *testing.T) {
 	}
 	if in, err := Inspect(Options{}, src, small, now); err != nil || !in.Whole || in.Lines == 0 {
 		t.Errorf("a small log: %+v %v", in, err)
+	}
+}
+
+// A compressed log is looked at as the same log is that was never compressed, and
+// what is damaged of it is not there.
+func TestInspectCompressedLogs(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name, content string) string {
+		p := filepath.Join(dir, name)
+		if err := os.WriteFile(p, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	var b strings.Builder
+	b.WriteString("#Version: 1.0\n#Fields: date time c-ip cs-method cs-uri-stem sc-status cs-uri-query cs(Cookie) x-edge-request-id\n")
+	for i := range 60_000 { // more than is looked at of either end
+		uid := "-"
+		if i < 2000 {
+			uid = "uid=u1"
+		}
+		fmt.Fprintf(&b, "2026-11-20\t10:00:01\t203.0.113.9\tGET\t/px\t200\tid=9012&order_id=%060d\t%s\treq-%d\n", i, uid, i)
+	}
+	src := &Source{Name: "cf", Format: "cloudfront", UserID: parse.UserID{Cookie: "uid"}}
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	plain := put("plain.log", b.String())
+	for _, inspect := range []func(Options, *Source, string, time.Time) (*Inspection, error){Inspect, InspectEnd} {
+		want, err := inspect(Options{}, src, plain, now)
+		if err != nil || want.Account.Events["conversion"] != 1000 {
+			t.Fatalf("plain: %+v %v", want, err)
+		}
+		for name, content := range map[string]string{"log.gz": gz(t, b.String()), "log.zst": zst(t, b.String())} {
+			got, err := inspect(Options{}, src, put(name, content), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.Path = want.Path
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %+v, the same log uncompressed: %+v", name, got, want)
+			}
+		}
+	}
+	cut := gz(t, strings.Repeat(b.String(), 2))
+	if in, err := InspectEnd(Options{}, src, put("cut.gz", cut[:len(cut)/2]), now); err != nil || in.Account.Events["conversion"] != 1000 {
+		t.Errorf("cut short: %+v %v", in, err)
+	}
+	small := gz(t, b.String()[:400])
+	if in, err := Inspect(Options{}, src, put("small.gz", small), now); err != nil || !in.Whole || in.Users != 2 {
+		t.Errorf("a small one: %+v %v", in, err)
 	}
 }
 

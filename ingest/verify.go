@@ -138,7 +138,7 @@ func (v *verification) record(where string, r *lake.Record) {
 			v.live[f.Path] = committedFile{File: f, at: r.At, seq: r.Seq, ranges: read, merged: true}
 			after += f.Rows
 		}
-		if r.Kind == lake.CompactKind && before != after {
+		if (r.Kind == lake.CompactKind || r.Kind == lake.ForgetKind) && before != after {
 			v.found(where, "exchanges %s, with %d rows, for %d rows", folder.Path, before, after)
 		}
 	}

@@ -96,7 +96,7 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 		{groupWork, a.closeCommand()}, {groupWork, a.voidCommand()}, {groupWork, a.creditCommand()}, {groupWork, a.exportCommand()},
 		{groupAnswer, a.reportCommand()}, {groupAnswer, a.explainCommand()}, {groupAnswer, a.queryCommand()}, {groupAnswer, a.warehouseCommand()},
 		{groupCare, a.statusCommand()}, {groupCare, a.doctorCommand()}, {groupCare, a.verifyCommand()}, {groupCare, a.rebuildCommand()},
-		{groupCare, a.compactCommand()}, {groupCare, a.completionCommand()},
+		{groupCare, a.compactCommand()}, {groupCare, a.forgetCommand()}, {groupCare, a.retentionCommand()}, {groupCare, a.completionCommand()},
 	} {
 		c.cmd.GroupID = c.group
 		root.AddCommand(c.cmd)

@@ -35,6 +35,7 @@ type statusReport struct {
 	Jobs     []jobStatus    `json:"jobs"`
 	Datasets []datasetSize  `json:"datasets"`
 	Compact  compactStatus  `json:"compact"`
+	Privacy  privacyStatus  `json:"privacy"`
 	Warnings []warning      `json:"warnings"`
 }
 
@@ -208,6 +209,7 @@ func (r *statusReport) rows() [][]string {
 	add("compact", "", "folders", r.Compact.Folders)
 	add("compact", "", "files", r.Compact.Files)
 	add("compact", "", "bytes", r.Compact.Bytes)
+	r.Privacy.rows(add)
 	for _, w := range r.Warnings {
 		add("warning", w.What, "remedy", w.Remedy)
 	}
@@ -260,7 +262,7 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 	}
 	r.Datasets = datasetSizes(state)
 	r.compaction(state)
-	return r, nil
+	return r, r.privacy(cfg, l, state)
 }
 
 // daemonRuns tells whether a daemon holds the lake.
@@ -338,6 +340,7 @@ func (r *statusReport) print(w io.Writer) error {
 	if c := r.Compact; c.Folders > 0 {
 		fmt.Fprintf(t, "\nto compact\t%s of %s, %d bytes\n", count(c.Files, "file"), count(c.Folders, "folder"), c.Bytes)
 	}
+	r.Privacy.print(t)
 	err := t.Flush()
 	return errors.Join(err, printWarnings(w, r.Warnings))
 }

@@ -65,11 +65,19 @@ nothing. The password comes from PGPASSWORD or ~/.pgpass.`,
 
 // makeWarehouse makes the tables of the lake as it is now and publishes them.
 func (a *app) makeWarehouse(ctx context.Context, s *setup, l *lake.Lake, target *postgres.Target) error {
-	unlock, err := l.Lock(ctx, "warehouse", "pixledger warehouse", a.wait)
+	unlock, err := l.Lock(ctx, warehouseLock, "pixledger warehouse", a.wait)
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	return a.writeWarehouse(ctx, s, l, target, a.stdout)
+}
+
+// warehouseLock is the lock of those who write the warehouse.
+const warehouseLock = "warehouse"
+
+// writeWarehouse is makeWarehouse for one who holds the lock.
+func (a *app) writeWarehouse(ctx context.Context, s *setup, l *lake.Lake, target *postgres.Target, out io.Writer) error {
 	if err := l.Recover(); err != nil { // what a killed one left is large
 		return err
 	}
@@ -85,7 +93,7 @@ func (a *app) makeWarehouse(ctx context.Context, s *setup, l *lake.Lake, target 
 	bar := a.newProgress("warehouse:", rowProgress)
 	defer bar.done()
 	open := func() (*lakedb.DB, error) { return a.openDB(ctx, s, l) }
-	return report.WithLake(ctx, open, a.stdout, func(db *lakedb.DB, w io.Writer) (err error) {
+	return report.WithLake(ctx, open, out, func(db *lakedb.DB, w io.Writer) (err error) {
 		o := warehouse.Options{CatalogDigest: s.catalog.Digest, Zone: s.cfg.TimeZone, Progress: bar.set}
 		if o.Closed, err = warehouseDays(l, db.State); err != nil {
 			return err

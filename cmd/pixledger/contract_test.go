@@ -165,7 +165,7 @@ func describe(t *testing.T, db *sql.DB, view string) map[string]string {
 var flagsOf = map[string]string{
 	"":     "config now wait help",
 	"init": "", "run": "", "ingest": "format source", "attribute": "", "verify": "since", "demo": "", "gen": "",
-	"close": "yes accept-gap by accept-adjustments", "void": "orders pixel reason by", "credit": "line-item amount reason by", "rebuild": "apply", "compact": "date dry-run",
+	"close": "yes accept-gap by accept-adjustments", "void": "orders pixel reason by", "credit": "line-item amount reason by", "rebuild": "apply", "compact": "date dry-run", "forget": "file",
 	"report":  "range from to interval by filter time-zone format output list describe include-open month",
 	"explain": "json all output", "query": "format output", "status": "json", "doctor": "json", "catalog check": "", "edge nginx": "",
 	"catalog import": "pixels line-items dry-run format",

@@ -10,6 +10,7 @@ import (
 
 	"pixledger/ingest"
 	"pixledger/ingest/decode"
+	"pixledger/ingest/parse"
 	"pixledger/schemas/lake"
 )
 
@@ -111,7 +112,9 @@ func (d *examination) lines(check, which string, inspect inspector, opts ingest.
 }
 
 func formatRemedy(in *ingest.Inspection) string {
-	if in.Recognised != "" && in.Recognised != in.Format {
+	// That some of its lines don't fit a log_format makes no other one right.
+	some := parse.IsLiteral(in.Format) && lake.Sum(in.Account.Rejects) < in.Lines
+	if in.Recognised != "" && in.Recognised != in.Format && !some {
 		return "its lines look like the format " + in.Recognised + ": set format: " + in.Recognised
 	}
 	return "set the source's format to the log_format that the edge writes"

@@ -16,8 +16,15 @@ var guideFile = regexp.MustCompile(`^<!-- file (\S+) -->$`)
 // What docs/reconciliation.md tells account managers to type prints what it
 // shows, in the order in which it tells it: in a folder of the sample logs, at
 // the times that its comments say, with the files that it shows.
-func TestGuideToReconciliation(t *testing.T) {
-	path := filepath.Join(repository, "docs", "reconciliation.md")
+func TestGuideToReconciliation(t *testing.T) { keepsItsWord(t, "reconciliation.md") }
+
+// So does what docs/privacy.md tells those who answer requests of people.
+func TestGuideToPrivacy(t *testing.T) { keepsItsWord(t, "privacy.md") }
+
+// keepsItsWord runs a document's commands beside the sample logs.
+func keepsItsWord(t *testing.T, document string) {
+	t.Helper()
+	path := filepath.Join(repository, "docs", document)
 	text := readText(t, path)
 	dir := t.TempDir()
 	program{t: t, dir: dir}.run("demo", "--keep", "try")

@@ -36,6 +36,7 @@ func scheduled(cfg *Config) []scheduledJob {
 	return append(jobs,
 		scheduledJob{name: "compact", spec: cfg.Schedule.Compact, turns: true},
 		scheduledJob{name: "warehouse", spec: cfg.Schedule.Warehouse, byCatalog: true, after: []string{"attribute", "close"}, retries: night},
+		scheduledJob{name: "retention", spec: cfg.Schedule.Retention, byCatalog: true, turns: true, retries: night},
 	)
 }
 

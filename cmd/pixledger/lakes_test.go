@@ -87,7 +87,7 @@ func TestALakeOfANewerProgram(t *testing.T) {
 var commandsOnALake = [][]string{
 	{"run"}, {"ingest"}, {"ingest", "edge-1.log"}, {"attribute"}, {"close"}, {"void", "x", "--reason", "r", "--by", "n"},
 	{"credit", "--line-item", "382", "--amount", "1", "--reason", "r", "--by", "n"}, {"export"}, {"export", "--list"},
-	{"report", "revenue"}, {"explain", "x"}, {"query", "SELECT 1"}, {"warehouse"}, {"status"}, {"status", "--json"}, {"verify"}, {"rebuild"}, {"compact"}, {"compact", "--dry-run"},
+	{"report", "revenue"}, {"explain", "x"}, {"query", "SELECT 1"}, {"warehouse"}, {"status"}, {"status", "--json"}, {"verify"}, {"rebuild"}, {"compact"}, {"compact", "--dry-run"}, {"forget", "x"}, {"forget", "--resume"},
 }
 
 // goIntoCopy makes the working folder a copy of another.

@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"pixledger/cmd/pixledger/schedule"
 	"pixledger/ingest"
@@ -11,6 +12,7 @@ import (
 	"pixledger/report/export"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
+	"pixledger/schemas/lakedb/forget"
 )
 
 var (
@@ -21,6 +23,8 @@ var (
 	lakeRows     = gauge("pixledger_lake_rows", "Rows of a dataset.", "dataset")
 	lakeBytes    = gauge("pixledger_lake_bytes", "Bytes of a dataset's files.", "dataset")
 	lakeFullest  = gauge("pixledger_lake_fullest_folder_files", "Files of the folder of events or rejects that holds the most: more than some hundreds wait for a compaction.")
+	oldestEvent  = gauge("pixledger_lake_oldest_event_timestamp_seconds", "Where the oldest UTC date begins of which events are kept; absent while there are none.")
+	forgetUsers  = gauge("pixledger_forget_pending_users", "Users whose erasure was begun and is not finished.")
 
 	lines      = counter("pixledger_lines_total", "Lines committed, by source and what became of them: event, reject, not_counted, ignored.", "source", "outcome")
 	events     = counter("pixledger_events_total", "Events committed, by source and type.", "source", "type")
@@ -76,6 +80,12 @@ func (m *metrics) account(t *told, state *lake.State) {
 		t.add(lakeBytes, float64(s.Bytes), s.Name)
 	}
 	t.add(lakeFullest, float64(fullestFolder(state)))
+	if day, err := time.Parse(time.DateOnly, oldestEvents(state)); err == nil {
+		t.addTime(oldestEvent, day)
+	}
+	if pending, err := forget.Pending(m.d.lake); err == nil {
+		t.add(forgetUsers, float64(len(pending)))
+	}
 	sums := map[string]*lake.Counts{}
 	for _, s := range m.d.config().Sources {
 		sums[s.Name] = zeroCounts()

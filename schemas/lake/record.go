@@ -29,6 +29,10 @@ const Version = 1
 // CompactKind is the kind of the commits that put the same rows in other files.
 const CompactKind = "compact"
 
+// ForgetKind is the kind of the commits that put the same rows, without what
+// tells of a person, in other files. They decide as before.
+const ForgetKind = "forget"
+
 // Record is one commit. Records are numbered from 1 without gaps and never
 // change; each names the hash of the one before it.
 type Record struct {

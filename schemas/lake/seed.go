@@ -46,24 +46,33 @@ func writeSeed(l *Lake, d schemas.Dataset, folder string) error {
 	if there, err := l.disk.Exists(p); err != nil || there {
 		return err
 	}
-	var b bytes.Buffer
-	w, err := pqarrow.NewFileWriter(d.ArrowSchema(), &b, WriterProperties(), pqarrow.DefaultWriterProps())
+	b, err := EmptyFile(d)
 	if err != nil {
-		return fmt.Errorf("empty file of %s: %w", d.Name, err)
-	}
-	if err := w.Close(); err != nil {
-		return fmt.Errorf("empty file of %s: %w", d.Name, err)
+		return err
 	}
 	if err := l.makeFolder(folder); err != nil {
 		return err
 	}
 	// Work in progress stands outside the data folders, this too.
 	staged := l.Path(stagingDir + "/" + strings.ReplaceAll(folder, "/", ".") + ".seed")
-	if err := l.disk.Publish(staged, FileMode, b.Bytes()); err != nil {
+	if err := l.disk.Publish(staged, FileMode, b); err != nil {
 		return err
 	}
 	if err := l.disk.Rename(staged, p); err != nil {
 		return fmt.Errorf("empty file of %s: %w", d.Name, err)
 	}
 	return l.disk.SyncDir(filepath.Dir(p))
+}
+
+// EmptyFile is a file of the dataset without a row.
+func EmptyFile(d schemas.Dataset) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := pqarrow.NewFileWriter(d.ArrowSchema(), &b, WriterProperties(), pqarrow.DefaultWriterProps())
+	if err != nil {
+		return nil, fmt.Errorf("empty file of %s: %w", d.Name, err)
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("empty file of %s: %w", d.Name, err)
+	}
+	return b.Bytes(), nil
 }

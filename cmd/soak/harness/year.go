@@ -14,6 +14,13 @@ import (
 	"time"
 )
 
+// yearAdjusts is for how many days a close of the year adjusts, and yearKeeps for
+// how many events are kept: the least that is allowed with it.
+const (
+	yearAdjusts = 60
+	yearKeeps   = yearAdjusts + 90
+)
+
 // nightTakes is about how long one night of a year takes.
 const nightTakes = 3 * time.Second
 
@@ -80,7 +87,7 @@ func newYear(o Options) (*year, error) {
 	y := &year{o: o, r: o.random(0), counted: map[string]int{}, ledger: map[string]string{}, begin: time.Date(2026, 3, 10, 0, 0, 0, 0, zone)}
 	y.net = &network{r: o.random(1), seed: o.Seed}
 	y.net.build(y.begin)
-	y.program, err = setUp(o, o.Dir, "time_zone: Europe/Berlin\nsources:\n  - {name: edge-1, path: ./edge-1/pixel.log}\n  - {name: edge-2, path: ./edge-2/pixel.log}\n  - {name: edge-3, path: ./edge-3/sent.log}\n")
+	y.program, err = setUp(o, o.Dir, fmt.Sprintf("time_zone: Europe/Berlin\nadjust_days: %d\nprivacy: {retention_days: %d}\n", yearAdjusts, yearKeeps)+"sources:\n  - {name: edge-1, path: ./edge-1/pixel.log}\n  - {name: edge-2, path: ./edge-2/pixel.log}\n  - {name: edge-3, path: ./edge-3/sent.log}\n")
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +145,9 @@ func (y *year) pass(ctx context.Context, last bool) error {
 		return err
 	}
 	if err := y.closeDays(ctx); err != nil {
+		return err
+	}
+	if err := y.erase(ctx); err != nil {
 		return err
 	}
 	if err := y.check(ctx); err != nil {
@@ -289,6 +299,36 @@ func (y *year) mind(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// erase does what the law asks: what is too old goes, and now and then somebody
+// wants to be forgotten.
+func (y *year) erase(ctx context.Context) error {
+	out, err := y.run(ctx, "retention")
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(out, "erased") {
+		y.count("nights in which events were erased")
+	}
+	if y.r.IntN(20) > 0 {
+		return nil
+	}
+	y.count("users forgotten")
+	id := userID(y.r.IntN(people))
+	if _, err := y.run(ctx, "forget", id); err != nil {
+		return err
+	}
+	if _, err := y.run(ctx, "forget", "--resume"); err != nil {
+		return err
+	}
+	query := fmt.Sprintf("SELECT (SELECT count(*) FROM events WHERE user_id = '%[1]s') + (SELECT count(*) FROM attributions WHERE user_id = '%[1]s')", id)
+	return y.rows(ctx, query, func(f []string) error {
+		if f[0] != "0" {
+			return fmt.Errorf("%s rows of the forgotten user %s are left", f[0], id)
+		}
+		return nil
+	})
 }
 
 // recent are some conversions of about the last hundred days.

@@ -75,8 +75,8 @@ func (n *network) line(at time.Time) ([]byte, *sold) {
 		n.events++
 	}
 	return fmt.Appendf(nil, `{"time":"%d.%03d","id":"%s","ip":"203.0.113.7","method":"GET","host":"px.example","uri":"%s","status":"%d",`+
-		`"referer":"https://www.publisher.example/","ua":"%s","uid_got":"uid=%032X","uid_set":"","gpc":""}`+"\n",
-		at.Unix(), at.Nanosecond()/1e6, id, uri, status, agent, user+1), s
+		`"referer":"https://www.publisher.example/","ua":"%s","uid_got":"uid=%s","uid_set":"","gpc":""}`+"\n",
+		at.Unix(), at.Nanosecond()/1e6, id, uri, status, agent, userID(user)), s
 }
 
 func (n *network) touched(t touch) {
@@ -85,6 +85,9 @@ func (n *network) touched(t touch) {
 		n.touches = slices.Clone(n.touches[remembered:])
 	}
 }
+
+// userID is a user's id.
+func userID(user int) string { return fmt.Sprintf("%032X", user+1) }
 
 // conversion is mostly of somebody who saw or clicked an ad, mostly not long ago.
 func (n *network) conversion(id string, user int) (string, int, *sold) {

@@ -1,0 +1,4 @@
+SELECT filename, raw_after(raw) AS whose, count(*)
+FROM searched_rows
+WHERE mentions(raw)
+GROUP BY ALL;

@@ -1,0 +1,38 @@
+-- Events of ten users, the third of whom is $2. Some of others mention that id.
+COPY (
+    SELECT
+        format('{:032x}', hash($1::VARCHAR || i)) AS event_id,
+        CAST($3 AS TIMESTAMPTZ) + to_seconds(i * 60) AS event_time,
+        CAST($3 AS TIMESTAMPTZ) + to_hours(30) AS ingested_at,
+        'edge-1' AS edge,
+        $1 AS source_id,
+        CAST(i * 400 AS BIGINT) AS source_offset,
+        'GET' AS method,
+        CAST(200 AS SMALLINT) AS status,
+        'unknown' AS consent,
+        CASE i % 10 WHEN 3 THEN $2 WHEN 4 THEN NULL ELSE format('{:032X}', hash(i % 10)) END AS user_id,
+        CAST(NULL AS VARCHAR) AS invalid_reason,
+        CAST(NULL AS BOOLEAN) AS server_side,
+        CAST(NULL AS BIGINT) AS pixel_id,
+        CAST(NULL AS VARCHAR) AS pixel_code,
+        CAST(NULL AS BIGINT) AS member_id,
+        CAST(21378 AS BIGINT) AS tracker_id,
+        CASE WHEN i % 30 = 5 THEN 'tok-' || $2 END AS token,
+        CASE WHEN i % 30 = 6 THEN 'A-' || $2 || '-' || i ELSE 'A-' || i END AS order_id,
+        CAST(12.5 AS DECIMAL(18, 6)) AS value,
+        CASE WHEN i % 30 = 7 THEN $2 ELSE '12.5' END AS value_text,
+        CASE WHEN i % 10 = 3 THEN 'mine' WHEN i % 30 = 8 THEN 'of ' || $2 END AS other,
+        CASE WHEN i % 30 = 9 THEN 'tok-' || $2 END AS sspdata,
+        CAST(NULL AS DECIMAL(18, 6)) AS media_cost,
+        CAST([7] AS BIGINT[]) AS segments_added,
+        CAST(NULL AS BIGINT[]) AS segments_removed,
+        CAST(NULL AS BIGINT[]) AS segment_values,
+        CAST(NULL AS VARCHAR[]) AS segment_codes_added,
+        CAST(NULL AS VARCHAR[]) AS segment_codes_removed,
+        CASE WHEN i % 30 = 11 THEN 'https://shop.example/?u%3D' || $2 || '&x=1' ELSE 'https://shop.example/' || i END AS referer,
+        CASE WHEN i % 30 = 12 THEN 'Mozilla ' || $2 ELSE 'Mozilla' END AS user_agent,
+        '203.0.113.0' AS ip,
+        'px.example' AS host,
+        CASE WHEN i % 30 = 14 THEN MAP {'uid': $2, 'n' || i: 'x'} WHEN i % 2 = 0 THEN MAP {'a': 'b' || i} END AS params
+    FROM range(60) AS t (i)
+) TO $4 (FORMAT parquet, COMPRESSION zstd);

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 )
@@ -54,11 +55,13 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 type console struct {
 	Data
 	answers *answers
+	looked  atomic.Int64 // when somebody last looked at the overview, by the machine's clock
 }
 
 // Handler gives the pages. Commands that it has asked end with the context.
 func Handler(ctx context.Context, d Data) http.Handler {
 	c := &console{Data: d, answers: newAnswers(ctx, d)}
+	go c.keepReady(ctx)
 	mux := http.NewServeMux()
 	for path, show := range map[string]func(*http.Request) (*page, error){
 		"/{$}": c.overview, "/pixels": c.pixels, "/pixels/{id}": c.pixel, "/revenue": c.revenue,

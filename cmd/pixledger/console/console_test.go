@@ -462,6 +462,31 @@ func TestAnswersAreKept(t *testing.T) {
 	asked(4)
 }
 
+// The overview is made ready for who looks at it, and for nobody else.
+func TestOverviewIsReady(t *testing.T) {
+	w := newWorld(t)
+	c := &console{Data: w.data, answers: newAnswers(t.Context(), w.data)}
+	now := time.Now()
+	c.answers.clock = func() time.Time { return now }
+	c.makeReady(t.Context())
+	if len(w.asked) > 0 {
+		t.Errorf("asked for nobody: %q", w.asked)
+	}
+	if _, err := c.overview(httptest.NewRequest(http.MethodGet, "/", nil)); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(lookedWithin - time.Minute)
+	c.makeReady(t.Context())
+	if len(w.asked) != 4 {
+		t.Errorf("asked %q, want the two commands twice", w.asked)
+	}
+	now = now.Add(2 * time.Minute)
+	c.makeReady(t.Context())
+	if len(w.asked) != 4 {
+		t.Errorf("asked a day later: %q", w.asked)
+	}
+}
+
 // A result that is longer than a page is cut between rows, and says so.
 func TestLongResult(t *testing.T) {
 	w := newWorld(t)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/big"
@@ -41,7 +42,51 @@ type revenueRow struct {
 	Currency    *string `json:"currency"`
 }
 
+// The overview is made anew every readyEvery while somebody has looked at it
+// within lookedWithin, so that the first look of a morning waits for nothing.
+const (
+	readyEvery   = 10 * time.Minute
+	lookedWithin = 24 * time.Hour
+)
+
+func (c *console) keepReady(ctx context.Context) {
+	tick := time.NewTicker(readyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			c.makeReady(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (c *console) makeReady(ctx context.Context) {
+	if c.answers.clock().Sub(time.Unix(c.looked.Load(), 0)) > lookedWithin {
+		return
+	}
+	for _, args := range [][]string{revenueCommand(c.Now().In(c.Zone())), pixelsCommand} {
+		if _, err := c.answers.get(ctx, args...); err != nil && ctx.Err() == nil {
+			c.Log.Warn("the overview can't be made ready", "command", commandText(args), "error", err)
+		}
+	}
+}
+
+var pixelsCommand = []string{"pixel", "status", "--format=json"}
+
+// revenueCommand asks for what the overview adds up: this month, and the days
+// that it draws.
+func revenueCommand(now time.Time) []string {
+	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	if back := dayOf(now).AddDate(0, 0, 1-chartDays); back.Before(first) {
+		first = back
+	}
+	return []string{"report", "revenue", "--include-open", "--from=" + first.Format(time.DateOnly), "--format=json"}
+}
+
 func (c *console) overview(r *http.Request) (*page, error) {
+	c.looked.Store(c.answers.clock().Unix())
 	show := &overviewPage{}
 	p := &page{Title: "Overview", Name: "overview.html", Here: "/", Show: show}
 	var err error
@@ -49,10 +94,6 @@ func (c *console) overview(r *http.Request) (*page, error) {
 		return nil, err
 	}
 	now := c.Now().In(c.Zone())
-	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
-	if back := dayOf(now).AddDate(0, 0, 1-chartDays); back.Before(first) {
-		first = back
-	}
 	// The two are asked for at the same time.
 	type pixelsAnswer struct {
 		lines []pixelLine
@@ -62,11 +103,11 @@ func (c *console) overview(r *http.Request) (*page, error) {
 	pixels := make(chan pixelsAnswer, 1)
 	go func() {
 		var x pixelsAnswer
-		x.asked, x.err = c.read(r.Context(), &x.lines, "pixel", "status", "--format=json")
+		x.asked, x.err = c.read(r.Context(), &x.lines, pixelsCommand...)
 		pixels <- x
 	}()
 	var rows []revenueRow
-	if show.Revenue, err = c.read(r.Context(), &rows, "report", "revenue", "--include-open", "--from="+first.Format(time.DateOnly), "--format=json"); err != nil {
+	if show.Revenue, err = c.read(r.Context(), &rows, revenueCommand(now)...); err != nil {
 		show.Failed = append(show.Failed, "Revenue: "+err.Error())
 	} else if err := show.add(rows, now); err != nil {
 		show.Failed = append(show.Failed, "Revenue: "+err.Error())

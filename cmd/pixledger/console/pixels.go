@@ -23,7 +23,7 @@ type pixelLine struct {
 
 func (c *console) pixels(r *http.Request) (*page, error) {
 	var lines []pixelLine
-	x, err := c.read(r.Context(), &lines, "pixel", "status", "--format=json")
+	x, err := c.read(r.Context(), &lines, pixelsCommand...)
 	if err != nil {
 		return nil, err
 	}

@@ -21,8 +21,8 @@ type Renaming struct {
 	Session lakedb.Options
 	// Before are the files as they were that the erasure has rewritten.
 	Before []lake.File
-	// Prepare gives a session the macros is_forgotten, mentions, user_after,
-	// text_after and token_after.
+	// Prepare gives a session the macros of an erasure: is_forgotten, mentions,
+	// key_mentions, user_after, text_after, key_after and token_after.
 	Prepare func(context.Context, *lakedb.DB) error
 }
 

@@ -4,7 +4,7 @@ COPY (
     WITH renamed AS (
         SELECT * REPLACE (
             user_after(user_id) AS user_id,
-            text_after(order_id) AS order_id,
+            key_after(order_id) AS order_id,
             CASE WHEN is_forgotten(user_id) THEN NULL ELSE text_after(other) END AS other,
             token_after(touch_token) AS touch_token,
             user_after(touch_user_id) AS touch_user_id

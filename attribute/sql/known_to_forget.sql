@@ -3,4 +3,5 @@ SELECT count(*)
 FROM known_of_day
 WHERE is_forgotten(user_id)
     OR is_forgotten(touch_user_id)
-    OR mentions(concat_ws(chr(0), order_id, other, touch_token));
+    OR key_mentions(concat_ws(chr(0), order_id, touch_token))
+    OR mentions(other);

@@ -20,7 +20,7 @@ import (
 
 // The test of faults tries a part of what there is to try in every run, and all
 // of it in a long one.
-var faultStep = flag.Int("faults.step", 200, "try every n-th operation, from a random one on")
+var faultStep = flag.Int("faults.step", 300, "try every n-th operation, from a random one on")
 
 // The machine stops before every operation of an erasure, and every operation
 // fails. Whatever the disk then holds, a reader by glob finds every row, and all

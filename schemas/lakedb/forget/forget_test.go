@@ -84,6 +84,26 @@ func TestForgetLeavesOthersAlone(t *testing.T) {
 	}
 }
 
+// An id that is a number of a few digits is no part of others' orders and amounts.
+func TestForgetANumber(t *testing.T) {
+	w := newWorld(t, longID)
+	w.ingest(disk.Real, w.root, "12", clicks, "rejects/date="+testDay) // there is an order A-12, and an amount 12.5
+	sum := w.forget("12")
+	if sum.Events != 6 || sum.Rejects != 8 || sum.Mentions != 0 { // two say "no line 12"
+		t.Errorf("%+v", sum)
+	}
+	if n := w.one("SELECT count(*) FROM read_parquet($1) WHERE order_id = 'A-12' AND value_text = '12.5'", clicks+"/*.parquet"); n != "2" {
+		t.Errorf("%s orders are as they were, want 2", n)
+	}
+	w.ingest(disk.Real, w.root, "10071", clicks)
+	if sum := w.forget("10071"); sum.Events != 6 || sum.Mentions != 8 { // other, referer, user_agent, params
+		t.Errorf("%+v", sum)
+	}
+	if n := w.one("SELECT count(*) FROM read_parquet($1) WHERE token = 'tok-10071'", clicks+"/*.parquet"); n != "2" {
+		t.Errorf("%s tokens are as they were, want 2", n)
+	}
+}
+
 // What is committed while the files are rewritten is rewritten too.
 func TestForgetWhatComesMeanwhile(t *testing.T) {
 	w := newWorld(t, longID)

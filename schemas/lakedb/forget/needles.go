@@ -21,7 +21,20 @@ type needle struct {
 	name        name
 	pattern     string
 	replacement string
+	// number says that it is one of a few digits, as orders and amounts are.
+	number bool
+	short  bool // so few that everything is full of it
 }
+
+// inTexts, inKeys tell whether it is looked for in texts of others' rows: and in
+// their orders, tokens and figures.
+func (n *needle) inTexts() bool { return !n.number || !n.short }
+func (n *needle) inKeys() bool  { return !n.number }
+
+var digits = regexp.MustCompile(`^[0-9]+$`)
+
+// shortNumber is how many digits make a number that may be told from others.
+const shortNumber = 4
 
 // needlesOf lists the ways in which ids may stand in texts: as they are, and as a
 // URL or JSON writes them.
@@ -34,6 +47,7 @@ func needlesOf(names []name) []needle {
 				nd.replacement += "-" + string(rune('a'+i))
 			}
 			if len(form) < wholeBytes {
+				nd.number, nd.short = digits.MatchString(form), len(form) < shortNumber
 				// After a letter or number only where that ends an escape, as in %3Did.
 				nd.pattern = `(^|[^0-9A-Za-z]|%[0-9A-Fa-f]{2})` + nd.pattern + `($|[^0-9A-Za-z])`
 				nd.replacement = `\1` + nd.replacement + `\2`
@@ -76,6 +90,9 @@ func pattern(needles []needle) string {
 		if p := "(?:" + n.pattern + ")"; !slices.Contains(parts, p) {
 			parts = append(parts, p)
 		}
+	}
+	if len(parts) == 0 {
+		return `[^\s\S]` // nothing
 	}
 	return strings.Join(parts, "|")
 }

@@ -142,26 +142,28 @@ func (s *search) prepare(ctx context.Context, db *lakedb.DB) error {
 	for _, n := range s.names {
 		ids, pseudonyms = append(ids, n.UserID), append(pseudonyms, n.Pseudonym)
 	}
-	var patterns, replacements, whose []any
+	all, whose := listOf(s.needles, nil), []any{}
 	for _, n := range s.needles {
-		patterns, replacements, whose = append(patterns, n.pattern), append(replacements, n.replacement), append(whose, n.name.Pseudonym)
+		whose = append(whose, n.name.Pseudonym)
 	}
-	tokenPatterns, tokenReplacements := []any{}, []any{}
-	for _, n := range s.inTokens {
-		tokenPatterns, tokenReplacements = append(tokenPatterns, n.pattern), append(tokenReplacements, n.replacement)
-	}
+	texts, keys, tokens := listOf(s.needles, (*needle).inTexts), listOf(s.needles, (*needle).inKeys), listOf(s.inTokens, (*needle).inKeys)
 	for _, v := range []struct {
 		statement string
 		value     any
 	}{
 		{"SET VARIABLE forgotten_ids = $1::VARCHAR[]", ids},
 		{"SET VARIABLE pseudonyms = $1::VARCHAR[]", pseudonyms},
-		{"SET VARIABLE needle_patterns = $1::VARCHAR[]", patterns},
-		{"SET VARIABLE needle_replacements = $1::VARCHAR[]", replacements},
+		{"SET VARIABLE needles = $1::VARCHAR", all.any},
+		{"SET VARIABLE needle_patterns = $1::VARCHAR[]", all.patterns},
 		{"SET VARIABLE needle_pseudonyms = $1::VARCHAR[]", whose},
-		{"SET VARIABLE token_patterns = $1::VARCHAR[]", tokenPatterns},
-		{"SET VARIABLE token_replacements = $1::VARCHAR[]", tokenReplacements},
-		{"SET VARIABLE needles = $1::VARCHAR", pattern(s.needles)},
+		{"SET VARIABLE text_needles = $1::VARCHAR", texts.any},
+		{"SET VARIABLE text_patterns = $1::VARCHAR[]", texts.patterns},
+		{"SET VARIABLE text_replacements = $1::VARCHAR[]", texts.replacements},
+		{"SET VARIABLE key_needles = $1::VARCHAR", keys.any},
+		{"SET VARIABLE key_patterns = $1::VARCHAR[]", keys.patterns},
+		{"SET VARIABLE key_replacements = $1::VARCHAR[]", keys.replacements},
+		{"SET VARIABLE token_patterns = $1::VARCHAR[]", tokens.patterns},
+		{"SET VARIABLE token_replacements = $1::VARCHAR[]", tokens.replacements},
 	} {
 		if _, err := db.ExecContext(ctx, v.statement, v.value); err != nil {
 			return fmt.Errorf("say what is to be forgotten: %w", err)
@@ -171,6 +173,25 @@ func (s *search) prepare(ctx context.Context, db *lakedb.DB) error {
 		return fmt.Errorf("say what is to be forgotten: %w", err)
 	}
 	return nil
+}
+
+// needleList is a list of needles as the statements take it.
+type needleList struct {
+	any                    string // a pattern that matches where one does
+	patterns, replacements []any
+}
+
+func listOf(needles []needle, which func(*needle) bool) needleList {
+	l := needleList{patterns: []any{}, replacements: []any{}}
+	var of []needle
+	for _, n := range needles {
+		if which == nil || which(&n) {
+			of = append(of, n)
+			l.patterns, l.replacements = append(l.patterns, n.pattern), append(l.replacements, n.replacement)
+		}
+	}
+	l.any = pattern(of)
+	return l
 }
 
 // name names the files that are searched.

@@ -3,8 +3,8 @@
 SELECT * REPLACE (
     user_after(user_id) AS user_id,
     token_after(token) AS token,
-    text_after(order_id) AS order_id,
-    text_after(value_text) AS value_text,
+    key_after(order_id) AS order_id,
+    key_after(value_text) AS value_text,
     CASE WHEN is_forgotten(user_id) THEN NULL ELSE text_after(other) END AS other,
     token_after(sspdata) AS sspdata,
     CASE WHEN is_forgotten(user_id) THEN NULL ELSE text_after(referer) END AS referer,

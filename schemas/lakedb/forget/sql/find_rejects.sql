@@ -1,4 +1,4 @@
 SELECT filename, raw_after(raw) AS whose, count(*)
 FROM searched_rows
-WHERE mentions(raw)
+WHERE raw_mentions(raw)
 GROUP BY ALL;

@@ -10,13 +10,28 @@ CREATE OR REPLACE TEMP MACRO user_after(id) AS
     END;
 
 CREATE OR REPLACE TEMP MACRO mentions(t) AS
-    coalesce(regexp_matches(t, getvariable('needles')), false);
+    coalesce(regexp_matches(t, getvariable('text_needles')), false);
 
 CREATE OR REPLACE TEMP MACRO text_after(t) AS
     CASE
         WHEN mentions(t) THEN list_reduce(
-            getvariable('needle_patterns'),
-            lambda before, needle, i: regexp_replace(before, needle, getvariable('needle_replacements')[i], 'g'),
+            getvariable('text_patterns'),
+            lambda before, needle, i: regexp_replace(before, needle, getvariable('text_replacements')[i], 'g'),
+            t
+        )
+        ELSE t
+    END;
+
+-- Orders and figures are numbers more often than not: one that is a user's too is
+-- no mention of that user.
+CREATE OR REPLACE TEMP MACRO key_mentions(t) AS
+    coalesce(regexp_matches(t, getvariable('key_needles')), false);
+
+CREATE OR REPLACE TEMP MACRO key_after(t) AS
+    CASE
+        WHEN key_mentions(t) THEN list_reduce(
+            getvariable('key_patterns'),
+            lambda before, needle, i: regexp_replace(before, needle, getvariable('key_replacements')[i], 'g'),
             t
         )
         ELSE t
@@ -26,7 +41,7 @@ CREATE OR REPLACE TEMP MACRO text_after(t) AS
 -- a needle that request ids hold too must stay in both.
 CREATE OR REPLACE TEMP MACRO token_after(t) AS
     CASE
-        WHEN mentions(t) THEN list_reduce(
+        WHEN key_mentions(t) THEN list_reduce(
             getvariable('token_patterns'),
             lambda before, needle, i: regexp_replace(before, needle, getvariable('token_replacements')[i], 'g'),
             t
@@ -46,9 +61,12 @@ CREATE OR REPLACE TEMP MACRO params_after(m) AS
     END;
 
 -- Which of the needles a reject holds first says whose it is.
+CREATE OR REPLACE TEMP MACRO raw_mentions(t) AS
+    coalesce(regexp_matches(t, getvariable('needles')), false);
+
 CREATE OR REPLACE TEMP MACRO raw_after(t) AS
     CASE
-        WHEN mentions(t) THEN getvariable('needle_pseudonyms')[list_position(
+        WHEN raw_mentions(t) THEN getvariable('needle_pseudonyms')[list_position(
             list_transform(getvariable('needle_patterns'), lambda needle: regexp_matches(t, needle)),
             true
         )]

@@ -14,6 +14,7 @@ import (
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
 	"pixledger/schemas/lakedb/rewrite"
+	"pixledger/schemas/lakedb/rewrite/rewritetest"
 )
 
 // All rows are there as they were, in every column, in fewer files that are
@@ -31,7 +32,7 @@ func TestCompactKeepsEveryRow(t *testing.T) {
 	for _, f := range []string{clicks(yesterday), clicks(today), rejects} {
 		before[f] = w.byGlob(f)
 	}
-	copied := quickDir(t)
+	copied := rewritetest.QuickDir(t)
 	if err := os.CopyFS(copied, os.DirFS(w.root)); err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"pixledger/schemas/disk/disktest"
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
+	"pixledger/schemas/lakedb/rewrite/rewritetest"
 )
 
 // The tests of faults try a part of what there is to try in every run, and all
@@ -37,7 +38,7 @@ func TestCompactAtEveryOperation(t *testing.T) {
 	}
 	first := w.next
 	attempt := func(prepare func(*disktest.Machine)) (m *disktest.Machine, root string, added int, err error) {
-		root = filepath.Join(quickDir(t), "lake")
+		root = filepath.Join(rewritetest.QuickDir(t), "lake")
 		if err := os.CopyFS(root, os.DirFS(w.root)); err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +149,7 @@ func TestCompactAtEveryOperation(t *testing.T) {
 			if err := glance(root); err != nil {
 				t.Errorf("%s: %v", where, err)
 			}
-			after := filepath.Join(quickDir(t), "lake")
+			after := filepath.Join(rewritetest.QuickDir(t), "lake")
 			s := disktest.Survival(r.IntN(4))
 			if err := m.Restore(after, s, r); err != nil {
 				t.Fatal(err)

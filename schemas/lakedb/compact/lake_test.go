@@ -2,8 +2,6 @@ package compact
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 	"pixledger/schemas/disk"
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
+	"pixledger/schemas/lakedb/rewrite/rewritetest"
 )
 
 const (
@@ -42,20 +41,9 @@ type world struct {
 	next int
 }
 
-// quickDir is a folder in memory where there is one.
-func quickDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "pixledger-compact-*")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, root: filepath.Join(quickDir(t), "lake"), made: quickDir(t)}
+	w := &world{t: t, root: filepath.Join(rewritetest.QuickDir(t), "lake"), made: rewritetest.QuickDir(t)}
 	var err error
 	if w.lake, err = lake.OpenOrCreate(w.root, testNow); err != nil {
 		t.Fatal(err)
@@ -77,50 +65,17 @@ func (w *world) ingest(rows int, folders ...string) {
 
 // ingestOn is ingest by another process, into the lake at another place.
 func (w *world) ingestOn(d *disk.Disk, root string, rows int, folders ...string) error {
-	l, err := lake.OpenOn(d, root)
-	if err != nil {
-		return err
-	}
-	s, err := l.Stage()
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	draft := &lake.Draft{Kind: "ingest", At: testNow}
-	for i, folder := range folders {
-		made := filepath.Join(w.made, "made.parquet")
-		statement, err := os.ReadFile("testdata/" + map[bool]string{true: "events", false: "rejects"}[strings.HasPrefix(folder, "events/")] + ".sql")
+	return rewritetest.Ingest(d, root, w.made, testNow, folders, func(folder, file string) (int64, error) {
+		kind, _, _ := strings.Cut(folder, "/")
+		statement, err := os.ReadFile("testdata/" + kind + ".sql")
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if _, err := w.db.Exec(string(statement), w.next, w.next+rows, lake.FolderDate(folder), made); err != nil {
-			return err
-		}
+		first := w.next
 		w.next += rows
-		b, err := os.ReadFile(made)
-		if err != nil {
-			return err
-		}
-		staged := lake.Staged{Folder: folder, Name: fmt.Sprint(i), Rows: int64(rows), Bytes: int64(len(b))}
-		sum := sha256.Sum256(b)
-		staged.SHA256 = hex.EncodeToString(sum[:])
-		f, err := d.Create(filepath.Join(s.Dir(), staged.Name), lake.FileMode, true)
-		if err != nil {
-			return err
-		}
-		if _, err = f.Write(b); err == nil {
-			err = f.Sync()
-		}
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
-			return err
-		}
-		draft.Add = append(draft.Add, staged)
-	}
-	_, err = l.Commit(s, func(*lake.State) (*lake.Draft, error) { return draft, nil })
-	return err
+		_, err = w.db.Exec(string(statement), first, w.next, lake.FolderDate(folder), file)
+		return int64(rows), err
+	})
 }
 
 func (w *world) options() Options {

@@ -16,6 +16,7 @@ import (
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
 	"pixledger/schemas/lakedb/forget/forgettest"
+	"pixledger/schemas/lakedb/rewrite/rewritetest"
 )
 
 // The test of faults tries a part of what there is to try in every run, and all
@@ -29,7 +30,7 @@ var faultStep = flag.Int("faults.step", 300, "try every n-th operation, from a r
 func TestForgetAtEveryOperation(t *testing.T) {
 	w := newWorld(t, longID)
 	attempt := func(prepare func(*disktest.Machine)) (m *disktest.Machine, root string, err error) {
-		root = filepath.Join(quickDir(t), "lake")
+		root = filepath.Join(rewritetest.QuickDir(t), "lake")
 		if err := os.CopyFS(root, os.DirFS(w.root)); err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +136,7 @@ func TestForgetAtEveryOperation(t *testing.T) {
 				continue
 			}
 			where := fmt.Sprintf("%s at %d of %d (%s; %v)", fault, at, whole.Count(), m.Told(at), err)
-			after := filepath.Join(quickDir(t), "lake")
+			after := filepath.Join(rewritetest.QuickDir(t), "lake")
 			s := disktest.Survival(r.IntN(4))
 			if err := m.Restore(after, s, r); err != nil {
 				t.Fatal(err)

@@ -2,8 +2,6 @@ package forget
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +14,7 @@ import (
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
 	"pixledger/schemas/lakedb/forget/forgettest"
+	"pixledger/schemas/lakedb/rewrite/rewritetest"
 )
 
 var testNow = time.Date(2026, 11, 12, 12, 0, 0, 0, time.UTC)
@@ -42,20 +41,9 @@ type world struct {
 	count int
 }
 
-// quickDir is a folder in memory where there is one.
-func quickDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "pixledger-forget-*")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
 func newWorld(t *testing.T, id string) *world {
 	t.Helper()
-	w := &world{t: t, root: filepath.Join(quickDir(t), "lake"), made: quickDir(t)}
+	w := &world{t: t, root: filepath.Join(rewritetest.QuickDir(t), "lake"), made: rewritetest.QuickDir(t)}
 	var err error
 	if w.lake, err = lake.OpenOrCreate(w.root, testNow); err != nil {
 		t.Fatal(err)
@@ -77,50 +65,16 @@ func (w *world) ingest(d *disk.Disk, root, id string, folders ...string) {
 }
 
 func (w *world) tryIngest(d *disk.Disk, root, id string, folders ...string) error {
-	l, err := lake.OpenOn(d, root)
-	if err != nil {
-		return err
-	}
-	s, err := l.Stage()
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	draft := &lake.Draft{Kind: "ingest", At: testNow}
-	for i, folder := range folders {
-		made := filepath.Join(w.made, "made.parquet")
+	return rewritetest.Ingest(d, root, w.made, testNow, folders, func(folder, file string) (int64, error) {
 		kind, _, _ := strings.Cut(folder, "/")
 		statement, err := os.ReadFile("testdata/" + kind + ".sql")
 		if err != nil {
-			return err
+			return 0, err
 		}
 		w.count++
-		if _, err := w.db.Exec(string(statement), fmt.Sprint("source", w.count), id, lake.FolderDate(folder), made); err != nil {
-			return err
-		}
-		b, err := os.ReadFile(made)
-		if err != nil {
-			return err
-		}
-		sum := sha256.Sum256(b)
-		staged := lake.Staged{Folder: folder, Name: fmt.Sprint(i), Rows: 60, Bytes: int64(len(b)), SHA256: hex.EncodeToString(sum[:])}
-		f, err := d.Create(filepath.Join(s.Dir(), staged.Name), lake.FileMode, true)
-		if err != nil {
-			return err
-		}
-		if _, err = f.Write(b); err == nil {
-			err = f.Sync()
-		}
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
-			return err
-		}
-		draft.Add = append(draft.Add, staged)
-	}
-	_, err = l.Commit(s, func(*lake.State) (*lake.Draft, error) { return draft, nil })
-	return err
+		_, err = w.db.Exec(string(statement), fmt.Sprint("source", w.count), id, lake.FolderDate(folder), file)
+		return 60, err
+	})
 }
 
 func (w *world) options(ids ...string) Options {

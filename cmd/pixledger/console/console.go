@@ -55,12 +55,13 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 type console struct {
 	Data
 	answers *answers
-	looked  atomic.Int64 // when somebody last looked at the overview, by the machine's clock
+	files   chan struct{} // a place for each download at a time: those that are slow keep no page waiting
+	looked  atomic.Int64  // when somebody last looked at the overview, by the machine's clock
 }
 
 // Handler gives the pages. Commands that it has asked end with the context.
 func Handler(ctx context.Context, d Data) http.Handler {
-	c := &console{Data: d, answers: newAnswers(ctx, d)}
+	c := &console{Data: d, answers: newAnswers(ctx, d), files: make(chan struct{}, atOnce)}
 	go c.keepReady(ctx)
 	mux := http.NewServeMux()
 	for path, show := range map[string]func(*http.Request) (*page, error){

@@ -332,6 +332,14 @@ func TestHost(t *testing.T) {
 			t.Errorf("%q: %d, want %d", host, out.Code, code)
 		}
 	}
+	for mode, code := range map[string]int{"navigate": 200, "no-cors": 403, "": 403} {
+		if out := get(h, "/", func(r *http.Request) {
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+			r.Header.Set("Sec-Fetch-Mode", mode)
+		}); out.Code != code {
+			t.Errorf("from elsewhere, %q: %d, want %d", mode, out.Code, code)
+		}
+	}
 	w.token = "secret"
 	if out := get(h, "/", func(r *http.Request) { r.Host = "console.example"; r.Header.Set("Authorization", "Bearer secret") }); out.Code != 200 {
 		t.Errorf("with a token: %d", out.Code)

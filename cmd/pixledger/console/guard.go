@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // cookieName is the cookie of a browser that has given the token.
@@ -31,6 +32,11 @@ func (c *console) guarded(next http.Handler) http.Handler {
 			http.Error(w, "the console is read-only; allowed: GET, HEAD", http.StatusMethodNotAllowed)
 			return
 		}
+		answerWithin(w, 2*askFor)
+		if r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+			http.Error(w, "a page from elsewhere asks; allowed: links to the console", http.StatusForbidden)
+			return
+		}
 		token := c.Token()
 		switch {
 		case token == "" && !ofThisMachine(r.Host):
@@ -47,6 +53,11 @@ func (c *console) guarded(next http.Handler) http.Handler {
 			})
 		}
 	})
+}
+
+// answerWithin gives up an answer that is not taken in time.
+func answerWithin(w http.ResponseWriter, d time.Duration) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d)) // a test's writer has none
 }
 
 // knows tells whether a request has the token, or the cookie that was given for it.

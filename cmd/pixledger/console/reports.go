@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"html/template"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -207,8 +206,8 @@ func (c *console) download(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	select {
-	case c.answers.slots <- struct{}{}:
-		defer func() { <-c.answers.slots }()
+	case c.files <- struct{}{}:
+		defer func() { <-c.files }()
 	case <-r.Context().Done():
 		return
 	}
@@ -234,7 +233,7 @@ func (c *console) download(w http.ResponseWriter, r *http.Request) {
 
 // begun sets the head before the first byte, which says that all went well.
 type begun struct {
-	w     io.Writer
+	w     http.ResponseWriter
 	head  func()
 	begun bool
 }
@@ -244,6 +243,7 @@ func (b *begun) Write(p []byte) (int, error) {
 		b.begun = true
 		b.head()
 	}
+	answerWithin(b.w, askFor) // who takes nothing for so long has gone
 	return b.w.Write(p)
 }
 

@@ -34,8 +34,10 @@ func (f *forgetting) settle(ctx context.Context, state *lake.State, s *search) (
 	standsFor := map[string]string{} // what an id becomes
 	for i := range s.names {
 		n := &s.names[i]
-		if !n.Settled {
-			n.Pseudonym = pseudonymBetween(bounds(n.UserID, rivals[n.UserID], standsFor))
+		// The one that was noted is kept where it sorts well: who is stopped before
+		// the new note is written goes on with it.
+		if low, high := bounds(n.UserID, rivals[n.UserID], standsFor); !n.Settled && !between(n.Pseudonym, low, high) {
+			n.Pseudonym = pseudonymBetween(low, high)
 		}
 		n.Settled = true
 		standsFor[n.UserID] = n.Pseudonym
@@ -62,6 +64,8 @@ func bounds(id string, rivals []string, standsFor map[string]string) (low, high 
 	return low, high
 }
 
+func between(p, low, high string) bool { return p > low && (high == "" || p < high) }
+
 // draws is how often a pseudonym of one form is drawn before another is tried.
 const draws = 50
 
@@ -78,7 +82,7 @@ func pseudonymBetween(low, high string) string {
 	for _, b := range before {
 		for range draws {
 			p := strings.ToValidUTF8(b, "") + pseudonymPrefix + rand.Text()
-			if p > low && (high == "" || p < high) {
+			if between(p, low, high) {
 				return p
 			}
 			if b != "" && !strings.HasPrefix(low, b) && !strings.HasPrefix(high, b) {

@@ -320,39 +320,16 @@ func TestFailedAtEveryOperation(t *testing.T) {
 	}
 	seed := firstSeed(t)
 	tried, ended := 0, 0
-	for what, fault := range map[string]func(disk.Op) error{
-		"EIO": func(disk.Op) error { return syscall.EIO },
-		"ENOSPC": func(op disk.Op) error {
-			if op.Kind.Changes() && op.Kind != disk.Remove {
-				return syscall.ENOSPC
-			}
-			return nil
-		},
-		"a short write": func(op disk.Op) error {
-			if op.Kind == disk.Write {
-				return &disk.ShortWrite{N: len(op.Data) / 2, Err: syscall.ENOSPC}
-			}
-			return nil
-		},
-	} {
+	for _, fault := range []disktest.Fault{disktest.IOError, disktest.NoSpace, disktest.HalfWrite} {
 		for at := 1 + int(seed%uint64(*faultStep)); at <= whole.Count(); at += *faultStep {
-			hit := false
+			var hit func() bool
 			root := filepath.Join(quickDir(t), "lake")
-			m, err := l.onMachine(t, root, func(m *disktest.Machine) {
-				m.Refuse(func(n int, op disk.Op) error {
-					if n != at {
-						return nil
-					}
-					err := fault(op)
-					hit = err != nil
-					return err
-				})
-			})
-			if !hit {
+			m, err := l.onMachine(t, root, func(m *disktest.Machine) { hit = m.FailAt(at, fault) })
+			if !hit() {
 				continue
 			}
 			tried++
-			where := fmt.Sprintf("%s at %d of %d (%s)", what, at, whole.Count(), m.Told(at))
+			where := fmt.Sprintf("%s at %d of %d (%s)", fault, at, whole.Count(), m.Told(at))
 			if err != nil {
 				ended++
 				if !errors.Is(err, syscall.EIO) && !errors.Is(err, syscall.ENOSPC) {

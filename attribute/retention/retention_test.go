@@ -8,14 +8,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
 	"pixledger/attribute"
 	"pixledger/attribute/laketest"
 	"pixledger/attribute/reference"
-	"pixledger/schemas/disk"
 	"pixledger/schemas/disk/disktest"
 	"pixledger/schemas/lake"
 )
@@ -158,20 +156,9 @@ func TestRetentionAtEveryOperation(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, fault := range []string{"stop", "EIO"} {
+	for _, fault := range []disktest.Fault{disktest.Stop, disktest.IOError} {
 		for at := 1 + rand.IntN(*faultStep); at <= whole.Count(); at += *faultStep {
-			m, dir, err := attempt(func(m *disktest.Machine) {
-				if fault == "stop" {
-					m.StopAt(at)
-					return
-				}
-				m.Refuse(func(n int, _ disk.Op) error {
-					if n == at {
-						return syscall.EIO
-					}
-					return nil
-				})
-			})
+			m, dir, err := attempt(func(m *disktest.Machine) { m.FailAt(at, fault) })
 			where := fmt.Sprintf("%s at %d of %d (%s; %v)", fault, at, whole.Count(), m.Told(at), err)
 			after := newDir()
 			s := disktest.Survival(r.IntN(4))

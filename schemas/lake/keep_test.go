@@ -303,27 +303,9 @@ func TestMergeAtEveryOperation(t *testing.T) {
 		return nil
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, fault := range []string{"stop", "EIO", "ENOSPC", "short"} {
+	for _, fault := range []disktest.Fault{disktest.Stop, disktest.IOError, disktest.NoSpace, disktest.HalfWrite} {
 		for at := 1 + rand.IntN(*faultStep); at <= whole.Count(); at += *faultStep {
-			machine, root, added, err := attempt(func(machine *disktest.Machine) {
-				if fault == "stop" {
-					machine.StopAt(at)
-					return
-				}
-				machine.Refuse(func(n int, op disk.Op) error {
-					switch {
-					case n != at:
-						return nil
-					case fault == "short" && op.Kind == disk.Write:
-						return &disk.ShortWrite{N: len(op.Data) / 2, Err: syscall.ENOSPC}
-					case fault == "EIO":
-						return syscall.EIO
-					case op.Kind.Changes() && op.Kind != disk.Remove:
-						return syscall.ENOSPC
-					}
-					return nil
-				})
-			})
+			machine, root, added, err := attempt(func(machine *disktest.Machine) { machine.FailAt(at, fault) })
 			where := fmt.Sprintf("%s at %d of %d (%s; %v)", fault, at, whole.Count(), machine.Told(at), err)
 			if gerr := glance(root); gerr != nil {
 				t.Errorf("%s: %v", where, gerr)

@@ -10,10 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
-	"pixledger/schemas/disk"
 	"pixledger/schemas/disk/disktest"
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
@@ -118,31 +116,11 @@ func TestCompactAtEveryOperation(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, fault := range []string{"stop", "EIO", "ENOSPC", "short"} {
+	for _, fault := range []disktest.Fault{disktest.Stop, disktest.IOError, disktest.NoSpace, disktest.HalfWrite} {
 		for at := 1 + rand.IntN(*faultStep); at <= whole.Count(); at += *faultStep {
-			hit := false
-			m, root, added, err := attempt(func(m *disktest.Machine) {
-				if fault == "stop" {
-					m.StopAt(at)
-					hit = true
-					return
-				}
-				m.Refuse(func(n int, op disk.Op) (err error) {
-					switch {
-					case n != at:
-						return nil
-					case fault == "short" && op.Kind == disk.Write:
-						err = &disk.ShortWrite{N: len(op.Data) / 2, Err: syscall.ENOSPC}
-					case fault == "EIO":
-						err = syscall.EIO
-					case fault == "ENOSPC" && op.Kind.Changes() && op.Kind != disk.Remove:
-						err = syscall.ENOSPC
-					}
-					hit = err != nil
-					return err
-				})
-			})
-			if !hit {
+			var hit func() bool
+			m, root, added, err := attempt(func(m *disktest.Machine) { hit = m.FailAt(at, fault) })
+			if !hit() {
 				continue
 			}
 			where := fmt.Sprintf("%s at %d of %d (%s; %v)", fault, at, whole.Count(), m.Told(at), err)

@@ -9,16 +9,16 @@ CREATE OR REPLACE TEMP MACRO user_after(id) AS
         ELSE id
     END;
 
+-- A text with each pattern replaced, one after another.
+CREATE OR REPLACE TEMP MACRO replaced(t, patterns, replacements) AS
+    list_reduce(patterns, lambda before, needle, i: regexp_replace(before, needle, replacements[i], 'g'), t);
+
 CREATE OR REPLACE TEMP MACRO mentions(t) AS
     coalesce(regexp_matches(t, getvariable('text_needles')), false);
 
 CREATE OR REPLACE TEMP MACRO text_after(t) AS
     CASE
-        WHEN mentions(t) THEN list_reduce(
-            getvariable('text_patterns'),
-            lambda before, needle, i: regexp_replace(before, needle, getvariable('text_replacements')[i], 'g'),
-            t
-        )
+        WHEN mentions(t) THEN replaced(t, getvariable('text_patterns'), getvariable('text_replacements'))
         ELSE t
     END;
 
@@ -29,11 +29,7 @@ CREATE OR REPLACE TEMP MACRO key_mentions(t) AS
 
 CREATE OR REPLACE TEMP MACRO key_after(t) AS
     CASE
-        WHEN key_mentions(t) THEN list_reduce(
-            getvariable('key_patterns'),
-            lambda before, needle, i: regexp_replace(before, needle, getvariable('key_replacements')[i], 'g'),
-            t
-        )
+        WHEN key_mentions(t) THEN replaced(t, getvariable('key_patterns'), getvariable('key_replacements'))
         ELSE t
     END;
 
@@ -41,11 +37,7 @@ CREATE OR REPLACE TEMP MACRO key_after(t) AS
 -- a needle that request ids hold too must stay in both.
 CREATE OR REPLACE TEMP MACRO token_after(t) AS
     CASE
-        WHEN key_mentions(t) THEN list_reduce(
-            getvariable('token_patterns'),
-            lambda before, needle, i: regexp_replace(before, needle, getvariable('token_replacements')[i], 'g'),
-            t
-        )
+        WHEN key_mentions(t) THEN replaced(t, getvariable('token_patterns'), getvariable('token_replacements'))
         ELSE t
     END;
 

@@ -99,7 +99,7 @@ func (r *run) matchOnSpark(sought int64, clicks, impressions []lake.File) (err e
 		if err := r.exec("copy_"+table, filepath.Join(w.dir, file)); err != nil {
 			return err
 		}
-		job.Views = append(job.Views, sparkView{Name: table, Files: []string{w.url(file)}})
+		job.Views = append(job.Views, sparkView{Name: table, Files: []string{asWritten.Replace(w.url(file))}})
 	}
 	job.Views = append(job.Views,
 		sparkView{"clicks", touchSchema(), r.sparkFiles(clickSeed, clicks)},
@@ -118,7 +118,11 @@ func (r *run) matchOnSpark(sought int64, clicks, impressions []lake.File) (err e
 	if err := r.o.Lake.Disk().Publish(filepath.Join(w.dir, "job.py"), lake.FileMode, sparkScript); err != nil {
 		return err
 	}
-	if err := r.o.Spark.submit(r.ctx, w.url("job.py"), w.url("job.json")); err != nil {
+	script := w.url("job.py")
+	if strings.HasPrefix(script, "file:") { // a path that spark-submit takes as it is
+		script = filepath.Join(w.dir, "job.py")
+	}
+	if err := r.o.Spark.submit(r.ctx, script, asWritten.Replace(w.url("job.json"))); err != nil {
 		return fmt.Errorf("spark: %w", err)
 	}
 	if err := r.takeAnswers(filepath.Join(w.dir, "answers"), sought); err != nil {

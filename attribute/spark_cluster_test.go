@@ -1,0 +1,100 @@
+//go:build testcluster
+
+package attribute_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"pixledger/attribute"
+	"pixledger/attribute/laketest"
+	"pixledger/attribute/reference"
+	"pixledger/attribute/sparktest"
+	"pixledger/schemas"
+	"pixledger/schemas/lake"
+)
+
+// A real cluster decides as the rules say, in every corner of them, and leaves
+// the bytes that DuckDB leaves: worlds that come in two parts, so that late
+// touches are held against known conversions, with the catalog changing between.
+func TestClusterDecidesAsTheRulesSay(t *testing.T) {
+	cluster := sparktest.Start(t, 3)
+	spark := &attribute.Spark{Submit: cluster.Submit("spark.sql.shuffle.partitions=6")}
+	for seed := range 1 {
+		var worlds []reference.Situation
+		draw := rapid.Custom(func(rt *rapid.T) reference.Situation {
+			cat, events, voids := reference.World(rt)
+			return reference.Situation{Catalog: cat, Events: events, Voids: voids}
+		})
+		began := time.Now()
+		for i := range 250 {
+			worlds = append(worlds, draw.Example(seed*1000+i))
+		}
+		t.Logf("worlds drawn in %s", time.Since(began).Round(time.Second))
+		world := reference.Join(worlds...).Situation
+		// A name with letters that stand for others elsewhere.
+		one := newLake(t, t.TempDir()+fmt.Sprintf("/a {b,c} %d", seed), world.Catalog)
+		two := newLake(t, t.TempDir(), world.Catalog)
+		for part := range 2 {
+			events := slices.Clone(world.Events)
+			half := events[len(events)*part/2 : len(events)*(part+1)/2]
+			voids := world.Voids[len(world.Voids)*part/2 : len(world.Voids)*(part+1)/2]
+			for _, l := range []*testLake{one, two} {
+				l.Ingest(half, voids)
+			}
+			o := one.options(2)
+			o.Spark = spark
+			got, err := attribute.Run(context.Background(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("part %d on Spark after %s", part, time.Since(began).Round(time.Second))
+			want := two.run(2)
+			if got.Conversions != want.Conversions || got.Attributed != want.Attributed || got.Looked != want.Looked {
+				t.Errorf("seed %d, part %d: got %+v, want %+v", seed, part, got, want)
+			}
+			sameAttributions(t, one.Handmade, two.Handmade)
+		}
+		want := reference.Attribute(world.Catalog, world.Events, world.Voids)
+		if diff := reference.Diff(want, one.Attributions()); diff != "" {
+			t.Errorf("seed %d: want (-), got (+):\n%s", seed, diff)
+		}
+		t.Logf("seed %d: %d worlds, %d events, %d conversions", seed, len(worlds), len(world.Events), len(want))
+	}
+}
+
+// sameAttributions holds the attributions of two lakes against each other, in
+// all rows and columns, and the bytes of their files.
+func sameAttributions(t *testing.T, one, two *laketest.Handmade) {
+	t.Helper()
+	if diff := reference.Diff(two.Attributions(), one.Attributions()); diff != "" {
+		t.Errorf("DuckDB (-), Spark (+):\n%s", diff)
+	}
+	a, b := attributionHashes(t, one), attributionHashes(t, two)
+	if !slices.Equal(a, b) {
+		t.Errorf("files of attributions differ:\n%v\n%v", a, b)
+	}
+}
+
+// attributionHashes are the days of attributions with the hashes of their files.
+func attributionHashes(t *testing.T, l *laketest.Handmade) []string {
+	t.Helper()
+	state, err := l.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for p, f := range state.Files {
+		if strings.HasPrefix(p, schemas.Attributions.Name+"/") {
+			out = append(out, lake.FolderDate(p)+" "+f.SHA256)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -9,18 +9,28 @@ import (
 
 // The statements that match touches stand once, in SQL that DuckDB and Spark
 // both read. What they say in two ways are the macros of dialect.sql and
-// dialect_spark.sql, and this.
-var sparkWords = strings.NewReplacer(
-	// Spark's temporary tables are views whose rows are kept once they are there.
-	"CREATE OR REPLACE TEMP TABLE", "CACHE LAZY TABLE",
-)
+// dialect_spark.sql, and how a table or a view is begun: Spark is given the
+// select alone. Spark's temporary tables are views, which it computes wherever
+// they are read; those that are dear and read more than once are kept as files.
+var sparkKeeps = []string{"sought_by_user", "sought_by_token", "candidates"}
 
-// onSpark gives the statements of one of the SQL files in Spark's words. It has
-// no comments.
-func onSpark(name string) []string {
+// sparkTable is a table or view as Spark makes it.
+type sparkTable struct {
+	Name   string `json:"name"`
+	Select string `json:"select"`
+	Kept   string `json:"kept,omitempty"`    // where its rows are kept, a URL
+	KeptAs string `json:"kept_as,omitempty"` // that, as a pattern, which is how it is read
+}
+
+var tableShape = regexp.MustCompile(`(?s)^CREATE (?:OR REPLACE )?TEMP (?:TABLE|VIEW) (\w+) AS\s+(.*)$`)
+
+// onSpark gives the tables and views that one of the SQL files makes, in Spark's
+// words, or one without a name where it is a select. They have no comments. kept
+// gives the URL of a table's files.
+func onSpark(file string, kept func(table string) string) []sparkTable {
 	macros := macrosOf(withoutComments(statements("dialect_spark")))
-	var out []string
-	for _, s := range strings.Split(withoutComments(statements(name)), ";") {
+	var out []sparkTable
+	for _, s := range strings.Split(withoutComments(statements(file)), ";") {
 		s = strings.TrimSpace(s)
 		if s == "" {
 			continue
@@ -28,7 +38,15 @@ func onSpark(name string) []string {
 		for _, m := range macros {
 			s = m.writtenOut(s)
 		}
-		out = append(out, sparkWords.Replace(s))
+		t := sparkTable{Select: s}
+		if m := tableShape.FindStringSubmatch(s); m != nil {
+			t.Name, t.Select = m[1], m[2]
+		}
+		if slices.Contains(sparkKeeps, t.Name) {
+			t.Kept = kept(t.Name)
+			t.KeptAs = asWritten.Replace(t.Kept)
+		}
+		out = append(out, t)
 	}
 	return out
 }

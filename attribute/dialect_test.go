@@ -14,8 +14,8 @@ var updateSpark = flag.Bool("update-spark", false, "write testdata/spark.sql ane
 func TestStatementsForSpark(t *testing.T) {
 	var b strings.Builder
 	for _, name := range []string{"touches", "sought_keys", "candidates", "winners", "answered"} {
-		for _, s := range onSpark(name) {
-			b.WriteString(s + ";\n\n")
+		for _, table := range onSpark(name, func(table string) string { return "work/" + table }) {
+			b.WriteString("-- " + strings.TrimSpace(table.Name+" "+table.Kept) + "\n" + table.Select + ";\n\n")
 		}
 	}
 	const golden = "testdata/spark.sql"

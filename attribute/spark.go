@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
 
@@ -47,18 +46,18 @@ var sparkScript []byte
 
 // sparkJob is what the script is told.
 type sparkJob struct {
-	Settings   map[string]string `json:"settings"`
-	Views      []sparkView       `json:"views"`
-	Statements []string          `json:"statements"`
-	Answer     string            `json:"answer"`
-	Result     string            `json:"result"`
+	Settings map[string]string `json:"settings"`
+	Views    []sparkView       `json:"views"`
+	Tables   []sparkTable      `json:"tables"`
+	Answer   string            `json:"answer"` // a select
+	Result   string            `json:"result"` // where its rows go, a URL
 }
 
-// sparkView is a list of Parquet files. A schema is given where not all files
-// need have the same columns.
+// sparkView is a list of Parquet files. Those of older lakes may lack columns
+// that newer ones have; the schema names those that are read.
 type sparkView struct {
 	Name   string   `json:"name"`
-	Schema string   `json:"schema,omitempty"`
+	Schema string   `json:"schema"`
 	Files  []string `json:"files"`
 }
 
@@ -70,19 +69,16 @@ var sparkSettings = map[string]string{
 	"spark.sql.parquet.outputTimestampType":      "TIMESTAMP_MICROS",
 }
 
-// touchColumns are the columns of events that touches are matched by.
-var touchColumns = []string{"event_id", "event_time", "source_offset", "consent", "user_id", "invalid_reason", "tracker_id", "token"}
+// What Spark reads, in Spark's words: the columns of events that touches are
+// matched by, and what stands in the tables of settings.sql and sought_asked.sql.
+const touchSchema = "event_id STRING, event_time TIMESTAMP, source_offset BIGINT, consent STRING, user_id STRING, " +
+	"invalid_reason STRING, tracker_id BIGINT, token STRING"
 
-// touchSchema is them in Spark's words.
-func touchSchema() string {
-	types := map[schemas.Type]string{schemas.Text: "STRING", schemas.Time: "TIMESTAMP", schemas.BigInt: "BIGINT"}
-	var columns []string
-	for _, c := range schemas.Events.Columns {
-		if slices.Contains(touchColumns, c.Name) {
-			columns = append(columns, c.Name+" "+types[c.Type])
-		}
-	}
-	return strings.Join(columns, ", ")
+var sparkReads = []struct{ table, schema string }{
+	{"sought", "conversion_id STRING, conversion_time TIMESTAMP, pixel_id BIGINT, user_id STRING, touch_token STRING, " +
+		"click_from TIMESTAMP, max_click_from TIMESTAMP, view_from TIMESTAMP, max_view_from TIMESTAMP"},
+	{"association_periods", "pixel_id BIGINT, line_item_id BIGINT, from_time TIMESTAMP, until_time TIMESTAMP"},
+	{"trackers", "tracker_id BIGINT, line_item_id BIGINT"},
 }
 
 // matchOnSpark is matchTouches on a cluster.
@@ -93,20 +89,20 @@ func (r *run) matchOnSpark(sought int64, clicks, impressions []lake.File) (err e
 	}
 	// What the cluster could not write leaves nothing behind.
 	defer func() { err = errors.Join(err, r.o.Lake.Disk().RemoveAll(w.dir)) }()
-	job := sparkJob{Settings: sparkSettings, Result: w.url("answers"), Answer: onSpark("answered")[0]}
-	for _, table := range []string{"sought", "association_periods", "trackers"} {
-		file := table + ".parquet"
-		if err := r.exec("copy_"+table, filepath.Join(w.dir, file)); err != nil {
+	job := sparkJob{Settings: sparkSettings, Result: w.url("answers"), Answer: onSpark("answered", w.url)[0].Select}
+	for _, read := range sparkReads {
+		file := read.table + ".parquet"
+		if err := r.exec("copy_"+read.table, filepath.Join(w.dir, file)); err != nil {
 			return err
 		}
-		job.Views = append(job.Views, sparkView{Name: table, Files: []string{asWritten.Replace(w.url(file))}})
+		job.Views = append(job.Views, sparkView{read.table, read.schema, []string{asWritten.Replace(w.url(file))}})
 	}
 	job.Views = append(job.Views,
-		sparkView{"clicks", touchSchema(), r.sparkFiles(clickSeed, clicks)},
-		sparkView{"impressions", touchSchema(), r.sparkFiles(impressionSeed, impressions)},
+		sparkView{"clicks", touchSchema, r.sparkFiles(clickSeed, clicks)},
+		sparkView{"impressions", touchSchema, r.sparkFiles(impressionSeed, impressions)},
 	)
-	for _, name := range []string{"touches", "sought_keys", "candidates", "winners"} {
-		job.Statements = append(job.Statements, onSpark(name)...)
+	for _, file := range []string{"touches", "sought_keys", "candidates", "winners"} {
+		job.Tables = append(job.Tables, onSpark(file, w.url)...)
 	}
 	b, err := json.MarshalIndent(job, "", " ")
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 // touches are held against known conversions, with the catalog changing between.
 func TestClusterDecidesAsTheRulesSay(t *testing.T) {
 	cluster := sparktest.Start(t, 3)
-	spark := &attribute.Spark{Submit: cluster.Submit("spark.sql.shuffle.partitions=6")}
+	spark := &attribute.Spark{Submit: cluster.Submit("spark.sql.shuffle.partitions=3")}
 	for seed := range 1 {
 		var worlds []reference.Situation
 		draw := rapid.Custom(func(rt *rapid.T) reference.Situation {
@@ -33,7 +33,7 @@ func TestClusterDecidesAsTheRulesSay(t *testing.T) {
 			return reference.Situation{Catalog: cat, Events: events, Voids: voids}
 		})
 		began := time.Now()
-		for i := range 250 {
+		for i := range 120 {
 			worlds = append(worlds, draw.Example(seed*1000+i))
 		}
 		t.Logf("worlds drawn in %s", time.Since(began).Round(time.Second))

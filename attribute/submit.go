@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -52,8 +53,11 @@ func (s *Spark) arguments(script, job string) []string {
 	return args
 }
 
-// lastLines keeps the last lines of what a command says, without those that only
-// say where in the program it was.
+// noWord is a line that does not say what went wrong: where in the program it
+// was, or what went well.
+var noWord = regexp.MustCompile(`^\t(at |\.\.\. )|^\S+ \S+ INFO `)
+
+// lastLines keeps the last lines of what a command says about what goes wrong.
 type lastLines struct {
 	lines []string
 	part  []byte
@@ -81,7 +85,7 @@ func (l *lastLines) Write(b []byte) (int, error) {
 
 func (l *lastLines) keep(line string) {
 	line = strings.TrimRight(line, "\r\t ")
-	if line == "" || strings.HasPrefix(line, "\tat ") || strings.HasPrefix(line, "\t... ") {
+	if line == "" || noWord.MatchString(line) {
 		return
 	}
 	if len(line) > lineKept {

@@ -1,4 +1,4 @@
-CREATE TEMP VIEW touches AS
+-- touches
 SELECT
     true AS is_click,
     event_id AS touch_id,
@@ -21,7 +21,7 @@ SELECT
 FROM impressions
 WHERE invalid_reason IS NULL AND consent <> 'denied';
 
-CACHE LAZY TABLE sought_by_user AS
+-- sought_by_user work/sought_by_user
 SELECT DISTINCT s.user_id, a.line_item_id
 FROM sought AS s
 JOIN association_periods AS a
@@ -30,12 +30,12 @@ JOIN association_periods AS a
     AND s.conversion_time < a.until_time
 WHERE s.touch_token IS NULL;
 
-CACHE LAZY TABLE sought_by_token AS
+-- sought_by_token work/sought_by_token
 SELECT DISTINCT touch_token
 FROM sought
 WHERE touch_token IS NOT NULL;
 
-CACHE LAZY TABLE candidates AS
+-- candidates work/candidates
 WITH found AS (
     SELECT t.*
     FROM touches AS t
@@ -48,7 +48,7 @@ JOIN trackers AS r ON r.tracker_id = f.tracker_id
 WHERE (f.touch_user_id, r.line_item_id) IN (SELECT user_id, line_item_id FROM sought_by_user)
     OR f.token IN (SELECT touch_token FROM sought_by_token);
 
-CACHE LAZY TABLE tied_touches AS
+-- tied_touches
 SELECT
     false AS by_token,
     t.touch_user_id AS tie,
@@ -83,7 +83,7 @@ SELECT
 FROM candidates AS t
 JOIN sought_by_token AS k ON k.touch_token = t.token;
 
-CACHE LAZY TABLE winners AS
+-- winners
 WITH tied_conversions AS (
     SELECT
         s.touch_token IS NOT NULL AS by_token,
@@ -157,6 +157,7 @@ WHERE conversion_id IS NOT NULL
     AND (last_click.touch_time >= max_click_from OR last_view.touch_time >= max_view_from)
 GROUP BY conversion_id;
 
+-- 
 SELECT
     s.conversion_id,
     w.conversion_id IS NOT NULL AS reached,

@@ -182,10 +182,14 @@ func (r *run) sparkWork() (sparkFolder, error) {
 		f.base = fileURL(f.dir)
 	default:
 		below, err := filepath.Rel(r.o.Lake.Path(""), f.dir)
-		if err != nil {
-			return f, err
+		switch {
+		case err == nil && filepath.IsLocal(below):
+			f.base = r.sparkURL(filepath.ToSlash(below))
+		case s.Lake == "" || strings.HasPrefix(s.Lake, "file:"):
+			f.base = fileURL(f.dir)
+		default:
+			return f, fmt.Errorf("spark: %s is a folder of this machine alone; allowed: spark.work and spark.work_url in the configuration", f.dir)
 		}
-		f.base = r.sparkURL(filepath.ToSlash(below))
 	}
 	return f, r.o.Lake.Disk().MkdirAll(f.dir, lake.DirMode)
 }

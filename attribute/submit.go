@@ -35,9 +35,10 @@ func (s *Spark) submit(ctx context.Context, script, job string) error {
 		return fmt.Errorf("the command %q can't be run: %w; allowed: a command of this machine in spark.submit of the configuration, such as spark-submit", args[0], err)
 	case ctx.Err() != nil:
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left of it
-		return errors.Join(context.Cause(ctx), fmt.Errorf("%s was ended", args[0]))
+		return errors.Join(context.Cause(ctx), fmt.Errorf("the command %q was ended", args[0]))
 	}
-	return fmt.Errorf("%s has failed, and nothing is changed: %w; it said at last:\n%s", strings.Join(args, " "), err, said)
+	// Its arguments may hold secrets.
+	return fmt.Errorf("the command %q has failed, and nothing is changed: %w; it said at last:\n%s", args[0], err, said)
 }
 
 func (s *Spark) arguments(script, job string) []string {

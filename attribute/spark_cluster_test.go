@@ -98,3 +98,39 @@ func attributionHashes(t *testing.T, l *laketest.Handmade) []string {
 	slices.Sort(out)
 	return out
 }
+
+// A robot that does not name itself, a million touches and ten thousand
+// conversions of one user, is 10^10 pairs of which a join would look at each. It
+// is one key, so one task of one worker, which must end within its memory.
+func TestClusterTakesARobot(t *testing.T) {
+	const settings = `
+pixel 1 min_minutes_per_conv=0
+line_item 382 pixel=1 post_click_revenue=12.50 post_view_revenue=2.00
+tracker 1 impression line_item=382
+`
+	const touches, conversions = 1_000_000, 10_000
+	cluster := sparktest.Start(t, 3)
+	l := newLake(t, t.TempDir(), parse(t, settings).Catalog)
+	one := []string{"2000000", "1", "hash(n, 4) % 2500", "0", "hash(touch, 4) % 2500 // 5", "0", "hash(n, 15) % 500", "0"}
+	day := now.AddDate(0, 0, -2)
+	l.synthesize(schemas.Impression, day, 0, touches, touches, one...)
+	l.synthesize(schemas.Conversion, day.AddDate(0, 0, 1), 0, conversions, touches, one...)
+	o := l.options(2)
+	o.Spark = &attribute.Spark{Submit: cluster.Submit("spark.sql.shuffle.partitions=3")}
+	stop, began := cluster.Watch(), time.Now()
+	got, err := attribute.Run(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range stop() {
+		t.Logf("an executor: %s of processor time, %d MB", u.CPU.Round(time.Second/10), u.Memory>>20)
+	}
+	t.Logf("%d touches and %d conversions of one user in %s", touches, conversions, time.Since(began).Round(time.Second))
+	if got.Conversions != conversions || got.PostView < conversions*9/10 {
+		t.Errorf("got %+v", got)
+	}
+	o.Spark, o.Full = nil, true
+	if s, err := attribute.Run(context.Background(), o); err != nil || s.Commit != 0 {
+		t.Errorf("DuckDB decides otherwise: %+v, %v", s, err)
+	}
+}

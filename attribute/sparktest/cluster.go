@@ -32,7 +32,7 @@ type Worker struct {
 	log *log
 }
 
-// Executor is what each job gets of each worker.
+// executorMemory is what each job gets of each worker, for Java's objects.
 const executorMemory = "700m"
 
 // Start starts a master and workers, with one core and 1 GB each, and ends them

@@ -1,6 +1,7 @@
 package sparktest
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -68,12 +69,18 @@ func (w *Worker) Executors() []int {
 	for _, task := range tasks { // a child is of the thread that started it
 		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, task.Name()))
 		for _, f := range strings.Fields(string(b)) {
-			if child, err := strconv.Atoi(f); err == nil {
+			if child, err := strconv.Atoi(f); err == nil && isExecutor(child) {
 				out = append(out, child)
 			}
 		}
 	}
 	return out
+}
+
+// isExecutor tells it from the shell that starts one.
+func isExecutor(pid int) bool {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return bytes.Contains(b, []byte("CoarseGrainedExecutorBackend"))
 }
 
 // Kill ends the worker and its executors as if its machine had gone.

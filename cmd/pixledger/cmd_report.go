@@ -223,7 +223,7 @@ func asUsage(err error) error {
 
 // answer opens the lake and writes what ask gives to stdout or a file.
 func (a *app) answer(ctx context.Context, s *setup, out string, ask func(*lakedb.DB, io.Writer) error) error {
-	l, err := s.openLake()
+	l, err := a.openToAnswer(s)
 	if err != nil {
 		return err
 	}

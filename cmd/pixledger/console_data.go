@@ -30,6 +30,7 @@ const statusFor = 2 * time.Second
 // programs.
 func (d *daemon) withConsole(ctx context.Context, programs http.Handler) http.Handler {
 	var status lately[*console.Status]
+	ready := d.newReadyProcesses(ctx)
 	pages := console.Handler(ctx, console.Data{
 		Token:   func() string { return d.config().Console.Token },
 		Zone:    func() *time.Location { return d.config().TimeZone },
@@ -38,8 +39,10 @@ func (d *daemon) withConsole(ctx context.Context, programs http.Handler) http.Ha
 		Status:  func() (*console.Status, error) { return status.get(d.consoleStatus) },
 		Exports: d.consoleExports,
 		Reports: d.consoleReports,
-		Ask:     d.ask,
-		Log:     d.log,
+		Ask: func(ctx context.Context, w io.Writer, args ...string) error {
+			return answered(args, func(said io.Writer) error { return ready.run(ctx, w, said, args...) })
+		},
+		Log: d.log,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -156,11 +159,11 @@ func (d *daemon) consoleReports(ctx context.Context) ([]console.Report, error) {
 	return out, nil
 }
 
-// ask runs a command that only reads for the console, by the configuration in
-// force. It comes before the jobs, for somebody waits.
-func (d *daemon) ask(ctx context.Context, w io.Writer, args ...string) error {
+// answered runs a command that only reads for the console. It comes before the
+// jobs, for somebody waits.
+func answered(args []string, run func(stderr io.Writer) error) error {
 	var said bytes.Buffer
-	err := d.process(ctx, d.inForce.Load(), jobTerms{Memory: consoleMemory}, (*exec.Cmd).Start, w, &said, args...)
+	err := run(&said)
 	if err == nil {
 		return nil
 	}

@@ -1,5 +1,6 @@
 -- @report attributed_conversions
 -- @doc One row for each attributed conversion, in the order of their times: what goes back to the advertiser for reconciliation. The range chooses by the conversion's time. Booked revenue is of the latest attribution, not of the ledger.
+-- @slow
 -- @column month VARCHAR: month of the conversion in the report's time zone, 2026-03
 -- @column day DATE: day of the conversion in the report's time zone
 -- @column hour TIMESTAMP WITH TIME ZONE: start of the conversion's hour

@@ -19,6 +19,8 @@ import (
 const (
 	readyProcessCount = 2
 	readyFor          = 24 * time.Hour
+	// A daemon that has just started has logs to catch up with.
+	readyAfter = 5 * time.Second
 )
 
 // readyProcesses are processes that wait for a command.
@@ -45,8 +47,11 @@ type readyProcess struct {
 
 func (d *daemon) newReadyProcesses(ctx context.Context) *readyProcesses {
 	r := &readyProcesses{d: d, ctx: ctx, asked: time.Now()}
-	go r.fill()
-	context.AfterFunc(ctx, r.end)
+	first := time.AfterFunc(readyAfter, r.fill)
+	context.AfterFunc(ctx, func() {
+		first.Stop()
+		r.end()
+	})
 	go r.tidy()
 	return r
 }
@@ -117,10 +122,27 @@ func (r *readyProcesses) take() *readyProcess {
 func (r *readyProcesses) run(ctx context.Context, stdout, stderr io.Writer, args ...string) error {
 	p := r.take()
 	go r.fill()
-	if p == nil {
-		return r.d.process(ctx, r.d.inForce.Load(), jobTerms{Memory: consoleMemory}, (*exec.Cmd).Start, stdout, stderr, args...)
+	if p != nil {
+		out := &counted{w: stdout}
+		err := p.run(ctx, out, stderr, append(r.d.commonFlags(p.conf), args...))
+		var ended *exec.ExitError
+		if killed := errors.As(err, &ended) && ended.ExitCode() < 0; !killed || out.n > 0 || ctx.Err() != nil {
+			return err
+		}
+		// It was ended from outside while it waited, such as for want of memory.
 	}
-	return p.run(ctx, stdout, stderr, append(r.d.commonFlags(p.conf), args...))
+	return r.d.process(ctx, r.d.inForce.Load(), jobTerms{Memory: consoleMemory}, (*exec.Cmd).Start, stdout, stderr, args...)
+}
+
+// counted knows whether anything was written.
+type counted struct {
+	w io.Writer
+	n int
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	c.n += len(b)
+	return c.w.Write(b)
 }
 
 // run has the process be a command, and waits for its end. When the context

@@ -46,18 +46,19 @@ type revenueRow struct {
 // overview within lookedWithin, so that the first look of a morning waits for
 // nothing. The start counts as a look: who starts a daemon looks at it.
 const (
+	readyAfter   = 5 * time.Second // a daemon that has just started has logs to catch up with
 	readyEvery   = 10 * time.Minute
 	lookedWithin = 24 * time.Hour
 )
 
 func (c *console) keepReady(ctx context.Context) {
 	c.looked.Store(c.answers.clock().Unix())
-	c.makeReady(ctx)
-	tick := time.NewTicker(readyEvery)
+	tick := time.NewTicker(readyAfter)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
+			tick.Reset(readyEvery)
 			c.makeReady(ctx)
 		case <-ctx.Done():
 			return

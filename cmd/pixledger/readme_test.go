@@ -48,32 +48,40 @@ func TestReadme(t *testing.T) {
 	shell(t, dir, script)
 
 	t.Run("SQL", func(t *testing.T) {
-		// The analysts' DuckDB: a plain one, in the folder where they stand.
-		t.Chdir(dir)
-		db, err := sql.Open("duckdb", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
+		t.Chdir(dir) // the analysts stand there
 		blocks := fenced(readme, "sql")
 		if len(blocks) == 0 {
 			t.Fatal("README.md shows no SQL")
 		}
 		for _, query := range blocks {
-			rows, err := db.QueryContext(t.Context(), query)
-			if err != nil {
-				t.Fatalf("%s\n%v", query, err)
+			if duckdbRows(t, query) == 0 {
+				t.Errorf("%s\ngives no row", query)
 			}
-			n := 0
-			for rows.Next() {
-				n++
-			}
-			if err := rows.Err(); err != nil || n == 0 {
-				t.Errorf("%s\ngives %d rows, error %v", query, n, err)
-			}
-			rows.Close()
 		}
 	})
+}
+
+// duckdbRows is how many rows a query has in a plain DuckDB.
+func duckdbRows(t *testing.T, query string) int {
+	t.Helper()
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatalf("%s\n%v", query, err)
+	}
+	defer rows.Close()
+	n := 0
+	for rows.Next() {
+		n++
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatalf("%s\n%v", query, err)
+	}
+	return n
 }
 
 // The demo's output in the README is what the demo prints.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"pixledger/ingest"
@@ -82,14 +83,14 @@ func (d *examination) lines(check, which string, inspect inspector, opts ingest.
 		d.Problem(check, "set the clocks of the edge and of this machine by NTP; the time must be Unix seconds", "%s: %d of its %s %d lines have a time before 2000 or more than 24 hours ahead", path, in.Account.Rejects[decode.BadTime], which, in.Lines)
 		return in, false
 	case rejects == in.Lines:
-		d.Problem(check, formatRemedy(in), "%s: none of its %s %d lines fits the format %s", path, which, in.Lines, in.Format)
+		d.Problem(check, formatRemedy(in), "%s: none of its %s %d lines fits the format %s", path, which, in.Lines, shownFormat(in.Format))
 		return in, false
 	case rejects*10 > in.Lines:
-		d.Warn(check, formatRemedy(in), "%s: %d of its %s %d lines can't be read as %s", path, rejects, which, in.Lines, in.Format)
+		d.Warn(check, formatRemedy(in), "%s: %d of its %s %d lines can't be read as %s", path, rejects, which, in.Lines, shownFormat(in.Format))
 	case which == "first":
-		d.OK(check, "%s: format %s, %s", path, in.Format, accountText(&in.Account))
+		d.OK(check, "%s: format %s, %s", path, shownFormat(in.Format), accountText(&in.Account))
 	default:
-		d.OK(check, "%s: its last lines: format %s, %s", path, in.Format, accountText(&in.Account))
+		d.OK(check, "%s: its last lines: format %s, %s", path, shownFormat(in.Format), accountText(&in.Account))
 	}
 	if in.Raw > 0 {
 		d.Problem(check, "escape=json for a log_format in JSON, escape=default for all others", "%s: %d of its %s %d lines hold control characters as they stand, as with escape=none: a browser can end a line and write another", path, in.Raw, which, in.Lines)
@@ -109,6 +110,16 @@ func (d *examination) lines(check, which string, inspect inspector, opts ingest.
 		d.Warn(check, "set the clocks of the edge and of this machine by NTP", "%s: its times are %s ahead of this machine's clock", path, ahead.Round(time.Second))
 	}
 	return in, true
+}
+
+// shownFormat is a format in a line: a directive, which people write over several,
+// by its name.
+func shownFormat(format string) string {
+	words := strings.Fields(format)
+	if len(words) > 1 && words[0] == "log_format" {
+		return words[0] + " " + words[1]
+	}
+	return strings.Join(words, " ")
 }
 
 func formatRemedy(in *ingest.Inspection) string {

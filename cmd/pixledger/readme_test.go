@@ -48,7 +48,7 @@ func TestReadme(t *testing.T) {
 	shell(t, dir, script)
 
 	t.Run("SQL", func(t *testing.T) {
-		t.Chdir(dir) // the analysts stand there
+		t.Chdir(filepath.Join(dir, "try")) // where its commands went
 		blocks := fenced(readme, "sql")
 		if len(blocks) == 0 {
 			t.Fatal("README.md shows no SQL")
@@ -84,13 +84,19 @@ func duckdbRows(t *testing.T, query string) int {
 	return n
 }
 
-// The demo's output in the README is what the demo prints.
+// The README shows the decisions and the figures that the demo prints, which
+// ends with the revenue.
 func TestReadmeShowsTheDemo(t *testing.T) {
-	showsWhatIsPrinted(t, "README.md", "demo", program{t: t, dir: t.TempDir()}.run("demo"))
+	_, printed, _ := strings.Cut(program{t: t, dir: t.TempDir()}.run("demo"), "\n\n")
+	shown, end, ok := strings.Cut(printed, "\n$ pixledger report revenue ")
+	if !ok || !strings.Contains(end, "│ amount") && !strings.Contains(end, " amount │") {
+		t.Fatalf("the demo does not end with the revenue:\n%s", printed)
+	}
+	showsWhatIsPrinted(t, "README.md", "demo", shown)
 }
 
 // The explanation in docs/attribution.md is one of the sample logs, in a folder
-// with a better name.
+// with a better name; the README shows its beginning.
 func TestDocsShowAnExplanation(t *testing.T) {
 	dir := t.TempDir()
 	p := program{t: t, dir: dir}
@@ -98,7 +104,10 @@ func TestDocsShowAnExplanation(t *testing.T) {
 	p.dir = filepath.Join(dir, "try")
 	const command = "explain b3084aab67e4f79cfdbbf0ee90f21158"
 	printed := p.run(strings.Fields(command)...)
-	showsWhatIsPrinted(t, "docs/attribution.md", "explain", "$ pixledger "+command+"\n"+strings.ReplaceAll(printed, p.dir, "/srv/try"))
+	shown := "$ pixledger " + command + "\n" + strings.ReplaceAll(printed, p.dir, "/srv/try")
+	showsWhatIsPrinted(t, "docs/attribution.md", "explain", shown)
+	beginning, _, _ := strings.Cut(shown, "\nSettings in force")
+	showsWhatIsPrinted(t, "README.md", "explain", beginning)
 }
 
 // showsWhatIsPrinted compares what was printed with the block of a document that
@@ -227,6 +236,25 @@ func TestLinksInDocs(t *testing.T) {
 	}
 	if found < 10 {
 		t.Errorf("%d links were found", found)
+	}
+}
+
+// docs/README.md names every page beside it, and every command.
+func TestIndexOfDocs(t *testing.T) {
+	index := readText(t, filepath.Join(repository, "docs", "README.md"))
+	pages, err := filepath.Glob(filepath.Join(repository, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		if name := filepath.Base(page); name != "README.md" && !strings.Contains(index, "]("+name+")") {
+			t.Errorf("docs/README.md does not name %s", name)
+		}
+	}
+	for _, c := range (&app{}).rootCommand().Commands() {
+		if !c.Hidden && !regexp.MustCompile("`"+c.Name()+"[ `]").MatchString(index) {
+			t.Errorf("docs/README.md does not name the command %s", c.Name())
+		}
 	}
 }
 

@@ -50,33 +50,34 @@ func TestTutorial(t *testing.T) {
 	})
 
 	linkProgram(t, filepath.Join(root, "bin"))
-	home := filepath.Join(root, "home")
-	if err := os.Mkdir(home, 0o755); err != nil {
+	home := filepath.Join(root, "home", "you")
+	if err := os.MkdirAll(home, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	g := guide{t: t, dir: home, root: root, path: filepath.Join(root, "bin") + ":" + os.Getenv("PATH"), screen: 160}
 	address := edgetest.Addr(t)
+	d := &daemonProcess{program: program{t: t}}
+	t.Cleanup(d.end)
 	g.daemon = func() {
-		d := &daemonProcess{program: program{t: t, dir: g.dir}}
-		t.Cleanup(d.end)
+		d.dir = g.dir
 		configuration := filepath.Join(g.dir, "pixledger.yaml")
 		write(t, configuration, readText(t, configuration)+fmt.Sprintf("console: {listen: %q}\n", address))
 		d.start("--now", g.now)
-		for page, has := range map[string]string{"/": "Running shoes", "/conversions?find=A-1001": "duplicate_order"} {
-			if body := get(t, "http://"+address+page); page != "/" && !strings.Contains(body, has) {
-				t.Errorf("the console's page %s does not have %q:\n%s", page, has, body)
-			}
-		}
-		d.stop()
 	}
 	got := g.run(text)
 	if g.commands < 15 {
 		t.Errorf("it shows %d command lines", g.commands)
 	}
 	keepsShowing(t, path, text, got)
+	for page, has := range map[string]string{"/": "14.50", "/conversions?find=A-1001": "duplicate_order"} {
+		if body := get(t, "http://"+address+page); !strings.Contains(body, has) {
+			t.Errorf("the console's page %s does not have %q:\n%s", page, has, body)
+		}
+	}
+	d.stop()
 	for _, query := range fenced(text, "sql") {
 		t.Chdir(g.dir)
-		if rows := duckdbRows(t, query); rows != 6 {
+		if rows := duckdbRows(t, query); rows != 7 {
 			t.Errorf("%s\ngives %d rows", query, rows)
 		}
 	}

@@ -54,7 +54,7 @@ func TestTutorial(t *testing.T) {
 	if err := os.MkdirAll(home, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	g := guide{t: t, dir: home, root: root, path: filepath.Join(root, "bin") + ":" + os.Getenv("PATH"), screen: 160}
+	g := guide{t: t, dir: home, root: root, path: filepath.Join(root, "bin") + ":" + os.Getenv("PATH"), screen: 80}
 	address := edgetest.Addr(t)
 	d := &daemonProcess{program: program{t: t}}
 	t.Cleanup(d.end)

@@ -69,10 +69,8 @@ func TestTutorial(t *testing.T) {
 		t.Errorf("it shows %d command lines", g.commands)
 	}
 	keepsShowing(t, path, text, got)
-	for page, has := range map[string]string{"/": "14.50", "/conversions?find=A-1001": "duplicate_order"} {
-		if body := get(t, "http://"+address+page); !strings.Contains(body, has) {
-			t.Errorf("the console's page %s does not have %q:\n%s", page, has, body)
-		}
+	if body := get(t, "http://"+address+"/conversions?find=A-1001"); !strings.Contains(body, "duplicate_order") {
+		t.Errorf("the console does not find order A-1001:\n%s", body)
 	}
 	d.stop()
 	for _, query := range fenced(text, "sql") {

@@ -99,7 +99,7 @@ func (d *examination) lines(check, which string, inspect inspector, opts ingest.
 	case events == 0:
 		d.Warn(check, "does the edge log the pixels' requests here? `pixledger edge nginx` prints a configuration that does", "%s: none of its %s %d lines is an event", path, which, in.Lines)
 	case in.Users == 0 && in.Denied < events && which == "first":
-		d.Warn(check, "turn nginx's userid on, or say where the id is: user_id: {cookie: NAME}, {param: NAME} or {header: NAME}", "%s: none of its first %d events has a user id", path, events)
+		d.Warn(check, userRemedy(in), "%s: none of its first %d events has a user id", path, events)
 	case which == "first":
 		d.OK(check, "%s: %d of its first %d events have a user id", path, in.Users, events)
 	}
@@ -129,6 +129,15 @@ func formatRemedy(in *ingest.Inspection) string {
 		return "its lines look like the format " + in.Recognised + ": set format: " + in.Recognised
 	}
 	return "set the source's format to the log_format that the edge writes"
+}
+
+// userRemedy says where user ids come from. Lines with fields behind those of
+// combined are read as combined, so that their cookie is not seen.
+func userRemedy(in *ingest.Inspection) string {
+	if in.Format == (parse.Combined{}).Name() {
+		return "combined carries none: let format: be the log_format that nginx writes, where that has $uid_got or a cookie; else add it there, or say user_id: {param: NAME}"
+	}
+	return "turn nginx's userid on, or say where the id is: user_id: {cookie: NAME}, {param: NAME} or {header: NAME}"
 }
 
 // The thresholds of the account, as of the alerts PixledgerSourceQuiet and

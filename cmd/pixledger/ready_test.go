@@ -15,8 +15,7 @@ import (
 // readyProcessesOf lists the processes that wait for a command of a daemon.
 func readyProcessesOf(t *testing.T, daemon int) []int {
 	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", daemon, daemon))
-	if err != nil {
+	if _, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", daemon, daemon)); err != nil {
 		t.Skip("the kernel does not list a process's children:", err)
 	}
 	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", daemon))
@@ -25,7 +24,7 @@ func readyProcessesOf(t *testing.T, daemon int) []int {
 	}
 	var out []int
 	for _, task := range tasks {
-		b, err = os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", daemon, task.Name()))
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", daemon, task.Name()))
 		if err != nil {
 			continue // it has ended meanwhile
 		}

@@ -27,17 +27,25 @@ func newConsoleWorld(t *testing.T, more string) *daemonWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := []string{"--now", "2026-11-13T06:00:00Z"}
-	w.run(append([]string{"close"}, now...)...)
-	w.run(append([]string{"export"}, now...)...)
-	t.Cleanup(w.end)
-	w.cmd = w.command(append([]string{"run"}, now...)...)
+	w.run("close", "--now", consoleNow)
+	w.run("export", "--now", consoleNow)
+	w.begin(consoleNow)
+	return w
+}
+
+// consoleNow is the time at which the daemons of these tests begin.
+const consoleNow = "2026-11-13T06:00:00Z"
+
+// begin begins the daemon, which ends with the test.
+func (w *daemonWorld) begin(now string) {
+	w.t.Helper()
+	w.t.Cleanup(w.end)
+	w.cmd = w.command("run", "--now", now)
 	w.cmd.Stdout, w.cmd.Stderr = &w.out, &w.out
 	if err := w.cmd.Start(); err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	w.says("msg=started", 1)
-	return w
 }
 
 // page gets a page of the console.

@@ -56,7 +56,7 @@ func optionsOf(all string, list []Item, chosen string) []option {
 	found := chosen == ""
 	for _, x := range list {
 		id := strconv.FormatInt(x.ID, 10)
-		out = append(out, option{id, fmt.Sprintf("%s (%s)", x.Name, id), id == chosen})
+		out = append(out, option{id, fmt.Sprintf("%s (%s)", shortened(x.Name), id), id == chosen})
 		found = found || id == chosen
 	}
 	if !found {
@@ -64,4 +64,13 @@ func optionsOf(all string, list []Item, chosen string) []option {
 	}
 	slices.SortStableFunc(out[1:], func(a, b option) int { return compareFold(a.Text, b.Text) })
 	return out
+}
+
+// shortened is a name as a form has room for.
+func shortened(name string) string {
+	const most = 60
+	if runes := []rune(name); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return name
 }

@@ -54,7 +54,7 @@ var styleSheet []byte
 var favicon []byte
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"grouped": grouped, "bytes": sizeText, "word": wordClass, "plural": plural[int], "plural64": plural[int64], "command": commandText,
+	"grouped": grouped, "marked": marked, "bytes": sizeText, "word": wordClass, "plural": plural[int], "plural64": plural[int64], "command": commandText,
 	"query": func(encoded string) template.URL { return template.URL(encoded) }, // what url.Values.Encode made
 
 }).ParseFS(templateFiles, "templates/*.html"))

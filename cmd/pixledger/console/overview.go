@@ -195,7 +195,7 @@ func firstSteps(s *Status, names *Catalog) []step {
 		},
 		{
 			Name: "Set up the edge, and have it write its log where a source looks", Done: lines > 0,
-			Text:    "The first command prints the whole configuration of nginx; the second says what is wrong with logs, permissions, disk and clock.",
+			Text:    "Its name is edge.host of the configuration. The first command prints all of nginx's configuration; the second says what is wrong with logs, permissions, disk and clock.",
 			Command: "pixledger edge nginx; pixledger doctor", Link: "/sources", LinkText: "Sources",
 		},
 		{

@@ -221,3 +221,22 @@ func TestTimes(t *testing.T) {
 		t.Errorf("the time is %s", got)
 	}
 }
+
+// Ids in a report's rows lead to their pages; what a log holds stays text.
+func TestIdsLead(t *testing.T) {
+	head := `<div class="rows" tabindex="0" role="region" aria-label="Rows">` + "\n<table>\n<thead><tr>" +
+		`<th scope="col">conversion_id</th><th scope="col" class="n">pixel_id</th><th scope="col">order_id</th></tr></thead>` + "\n<tbody>\n"
+	rows := "<tr><td class=\"t\">a/&#34;&gt;&lt;b&amp;\n?</td><td class=\"n\">9012</td><td>pixel_id</td></tr>\n" +
+		"<tr><td>c1</td><td class=\"n\"><i class=\"z\">null</i></td><td></td></tr>\n"
+	foot := "</tbody>\n<tfoot>\n<tr class=\"total\"><th scope=\"row\">7</th><td class=\"n\">8</td><td>9</td></tr>\n</tfoot>\n</table>\n</div>\n"
+	want := `<tr><td class="t"><a href="/conversions/a%2F%22%3E%3Cb&amp;%0A%3F">a/&#34;&gt;&lt;b&amp;` + "\n" + `?</a></td><td class="n"><a href="/pixels/9012">9012</a></td><td>pixel_id</td></tr>` + "\n" +
+		`<tr><td><a href="/conversions/c1">c1</a></td><td class="n"><i class="z">null</i></td><td></td></tr>` + "\n"
+	if got := string(linked([]byte(head + rows + foot))); got != head+want+foot {
+		t.Errorf("the rows are\n%s", got)
+	}
+	for _, same := range []string{"", "x", head, strings.ReplaceAll(head, "_id", "") + rows + foot} {
+		if got := string(linked([]byte(same))); got != same {
+			t.Errorf("%q became %q", same, got)
+		}
+	}
+}

@@ -309,6 +309,7 @@ func fragmentOf(title string, x *answer) (template.HTML, error) {
 		}
 		return out
 	})
+	b = linked(b)
 	caption := []byte(`<caption class="unseen">` + template.HTMLEscapeString(title) + `</caption>`)
 	b = bytes.Replace(b, rowsBegin, slices.Concat(rowsBegin, caption), 1)
 	b = bytes.ReplaceAll(b, chartTable, slices.Concat([]byte(`<summary>The figures</summary><div tabindex="0" role="region" aria-label="The figures"><table>`), caption))

@@ -114,6 +114,13 @@ func wordClass(word string) string {
 	return "plain"
 }
 
+var backquoted = regexp.MustCompile("`([^`]+)`")
+
+// marked is a text of the program in which commands stand in backquotes.
+func marked(text string) template.HTML {
+	return template.HTML(backquoted.ReplaceAllString(template.HTMLEscapeString(text), "<code>$1</code>")) // what is escaped has no tags
+}
+
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)
 
 // commandText is a command line to paste into a shell.

@@ -142,7 +142,11 @@ func (b *consoleBrowser) printed(name string) {
 	b.t.Helper()
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
 	b.must(err)
-	b.must(chromedp.Do(b.ctx, chromedp.EmulateViewport(718, 1000))) // A4 within its margins
+	wide := int64(718) // A4 within its margins
+	if inPage[bool](b, `getComputedStyle(document.body).page == "wide"`) {
+		wide = 1031 // turned
+	}
+	b.must(chromedp.Do(b.ctx, chromedp.EmulateViewport(wide, 1000)))
 	if cut := inPage[[]string](b, `[...document.querySelectorAll(".rows, pre, .plot")].filter(e => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)
 		.map(e => e.outerHTML.slice(0, 200) + " " + [e.scrollWidth, e.clientWidth, e.scrollHeight, e.clientHeight])`); len(cut) > 0 {
 		b.t.Errorf("%s on paper is cut: %q", name, cut)
@@ -187,7 +191,17 @@ func TestBrowserConsolePictures(t *testing.T) {
 	if folder == "" {
 		t.Skip("PIXLEDGER_SCREENSHOTS names no folder for the pictures of docs/images")
 	}
-	w := &daemonWorld{&daemonProcess{program: program{t: t, dir: t.TempDir()}}, edgetest.Addr(t)}
+	// Paths are seen on the pictures: one that says nothing of a machine.
+	dir := filepath.Join(os.TempDir(), "pixledger")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	w := &daemonWorld{&daemonProcess{program: program{t: t, dir: dir}}, edgetest.Addr(t)}
 	w.run("gen", "--lines", "300000", "--start", "2026-10-14T00:00:00Z", "--days", "30", "-o", "edge.log", "--init-catalog", "catalog.yaml")
 	write(t, w.path("pixledger.yaml"), fmt.Sprintf("lake: ./lake\ncatalog: ./catalog.yaml\ntime_zone: Europe/Berlin\nsources:\n  - {name: edge-1, path: ./edge.log}\n"+
 		"edge: {host: px.example.com}\nconsole: {listen: %q}\nexports:\n  - {report: revenue, formats: [csv, xlsx], to: \"file:./outbox\"}\n", w.address))

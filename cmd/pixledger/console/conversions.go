@@ -89,7 +89,7 @@ type conversionsPage struct {
 	Outcomes   []option
 	Reasons    []option
 	Types      []option
-	Filtered   bool
+	Chosen     bool // other days than those of the shortcuts, or some alone
 	Chart      *chart
 	Totals     []revenueTotal
 	Attributed int64
@@ -229,9 +229,10 @@ func (c *console) conversions(r *http.Request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	show.days, show.Filtered = asked.days, len(asked.where) > 0
+	show.days = asked.days
 	show.choices(values, names)
 	show.Shortcuts = c.shortcuts("/conversions", onlyFilters(values), show.days)
+	show.Chosen = len(asked.where) > 0 || !slices.ContainsFunc(show.Shortcuts, func(s shortcut) bool { return s.Here })
 	zone := c.Zone()
 	// The two are asked for at the same time.
 	counted := make(chan error, 1)

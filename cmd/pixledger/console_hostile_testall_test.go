@@ -21,7 +21,7 @@ var hostileTexts = []string{
 	`' onmouseover='window.pwned=1' autofocus onfocus='window.pwned=1`,
 	`javascript:window.pwned='link'`,
 	`&quot;&lt;b&gt;</textarea></title></style><svg onload=window.pwned=1>`,
-	"\u202egnp.exe\u2066\u200f‮", "{{.Title}} ${7*7} ' OR 1=1 --",
+	"\u202egnp.exe\u2066\u200f\u202d", "{{.Title}} ${7*7} ' OR 1=1 --",
 	strings.Repeat("W", 10_000), strings.Repeat("word ", 2_000), strings.Repeat("👩‍👩‍👧‍👦", 400),
 }
 

@@ -5,6 +5,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,7 +65,7 @@ func newConsoleBrowser(t *testing.T, w *daemonWorld) *consoleBrowser {
 		t.Fatalf("%v\nthis test needs axe-core: .ci/tools-all installs it", err)
 	}
 	b := &consoleBrowser{t: t, w: w, axe: string(axe) + ";true"}
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU)...)
@@ -233,7 +236,9 @@ func TestBrowserConsolePictures(t *testing.T) {
 
 // Names of a catalog and a log that are made to harm are shown as text.
 func TestBrowserConsoleHostile(t *testing.T) {
-	b := newConsoleBrowser(t, newHostileWorld(t))
+	w := newHostileWorld(t)
+	b := newConsoleBrowser(t, w)
+	links, kinds := map[string]bool{}, map[string]int{}
 	for _, p := range []consolePage{
 		{"overview", "/"}, {"pixels", "/pixels"}, {"pixel 0", "/pixels/9000"}, {"pixel 4", "/pixels/9004"}, {"pixel 7", "/pixels/9007"},
 		{"tag", "/pixels/9001?form=js&codes=1&add=45962&order_id=1"}, {"tag refused", "/pixels/9001?form=js&add=%3Cscript%3Ewindow.pwned%3D1%3C/script%3E"},
@@ -245,10 +250,27 @@ func TestBrowserConsoleHostile(t *testing.T) {
 		{"find", "/conversions?find=%3Cscript%3Ewindow.pwned%3D1%3C/script%3E"}, {"find nothing", "/conversions?find=a%0Ab"},
 		{"no page", "/%3Cscript%3Ewindow.pwned%3D1%3C/script%3E"}, {"no report", "/reports/%22onload=1"},
 	} {
-		for _, s := range []consoleScreen{consoleScreens[0], consoleScreens[3], consoleScreens[4]} {
+		for _, s := range []consoleScreen{consoleScreens[0], consoleScreens[5]} {
 			b.open(p.path, s)
 			b.judge(p.name, s)
 		}
+		for _, link := range inPage[[]string](b, `[...document.querySelectorAll("main a[href]:not([download])")].map(a => a.getAttribute("href"))`) {
+			u, err := url.Parse(link)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kind := fmt.Sprint(strings.TrimRight(u.Path, "0123456789abcdef-"), slices.Sorted(maps.Keys(u.Query())), u.Query()["filter"])
+			if kinds[kind]++; kinds[kind] == 1 && u.Path != "" {
+				links[u.Path+"?"+u.RawQuery] = true
+			}
+		}
+	}
+	// Whatever it is called, its link leads to it.
+	for link := range links {
+		w.page(link, http.StatusOK)
+	}
+	if len(links) < 40 {
+		t.Errorf("only %d kinds of links were found", len(links))
 	}
 	// What stands there as text can be read.
 	b.open("/pixels/9000", consoleScreens[4])

@@ -177,9 +177,9 @@ func visible(page []byte) []byte {
 	}, bytes.ToValidUTF8(page, []byte(string(utf8.RuneError))))
 }
 
-// mostParameter is how long a parameter can be: nothing that a log holds of a
-// request is longer with nginx's own limit of a request line.
-const mostParameter = 8 << 10
+// mostParameter is how long a parameter can be: twice what nginx takes of a
+// request's line or header, where nobody has told it otherwise.
+const mostParameter = 16 << 10
 
 // checked refuses parameters that no command line can hold. Other control
 // characters may stand in an order id, which must be found all the same.

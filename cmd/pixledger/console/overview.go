@@ -18,10 +18,14 @@ type overviewPage struct {
 	Charts  []*chart
 	Revenue *answer
 	Pixels  []pixelLine // that need attention
+	Look    int         // how many these are, of which the worst are listed
 	Watched int         // all
 	Asked   *answer
 	Failed  []string // parts that could not be had, and why
 }
+
+// mostFindings are the pixels that the overview lists.
+const mostFindings = 10
 
 // tile is the money and conversions of a span of time.
 type tile struct {
@@ -114,7 +118,10 @@ func (c *console) overview(r *http.Request) (*page, error) {
 	}
 	for _, line := range worstFirst(x.lines) {
 		if line.Severity == "alarm" || line.Severity == "warning" {
-			show.Pixels = append(show.Pixels, line)
+			show.Look++
+			if show.Look <= mostFindings {
+				show.Pixels = append(show.Pixels, line)
+			}
 		}
 	}
 	return p, nil

@@ -90,6 +90,14 @@ type pixelPage struct {
 	Asked      []*answer
 }
 
+// Feed is the link to a page's loads of the pixel.
+func (p *pixelPage) Feed(page string, now time.Time) string {
+	return "/reports/pixel_feed?" + url.Values{
+		"shown": {"1"}, "from": {now.UTC().Add(-time.Duration(p.PageHours) * time.Hour).Format(time.RFC3339)},
+		"filter": {"pixel_id=" + p.ID, "referer=" + page},
+	}.Encode()
+}
+
 type setting struct{ Section, Name, Value, Where string }
 
 func (c *console) pixel(r *http.Request) (*page, error) {

@@ -90,6 +90,11 @@ type reportPage struct {
 // Value is what the form's field holds.
 func (p *reportPage) Value(name string) string { return p.Values.Get(name) }
 
+// Kept are parameters that a page was asked for and that its form has no field for.
+func (p *reportPage) Kept() []string {
+	return slices.DeleteFunc([]string{"columns", "time_zone"}, func(name string) bool { return p.Value(name) == "" })
+}
+
 // IntervalNames are those that a form offers.
 func (*reportPage) IntervalNames() []string {
 	return []string{"cumulative", "hourly", "daily", "monthly"}

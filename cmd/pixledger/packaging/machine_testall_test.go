@@ -135,7 +135,7 @@ func (m *machine) sh(script string) string {
 // pixledger runs a command as the service's user, beside its configuration.
 func (m *machine) pixledger(args string) string {
 	m.t.Helper()
-	return m.sh("cd /etc/pixledger && runuser -u pixledger -- pixledger " + args)
+	return m.sh("cd /etc/pixledger && setpriv --reuid pixledger --regid pixledger --init-groups -- pixledger " + args)
 }
 
 // until polls until the condition holds.
@@ -227,7 +227,7 @@ type status struct {
 
 func (m *machine) status() (status, error) {
 	var s status
-	out, err := m.try("runuser", "-u", "pixledger", "--", "pixledger", "status", "--json", "-c", "/etc/pixledger/pixledger.yaml")
+	out, err := m.try("setpriv", "--reuid", "pixledger", "--regid", "pixledger", "--init-groups", "--", "pixledger", "status", "--json", "-c", "/etc/pixledger/pixledger.yaml")
 	if err == nil {
 		err = json.Unmarshal([]byte(out), &s)
 	}

@@ -86,8 +86,8 @@ func TestPackageLint(t *testing.T) {
 		t.Errorf("lintian: %v\n%s", err, out)
 	}
 	dir := t.TempDir()
-	mustRun(t, "dpkg-deb", "--extract", deb, dir)
-	pages, err := filepath.Glob(filepath.Join(dir, "usr/share/man/man*/*"))
+	mustRun(t, "tar", "-C", dir, "--strip-components=1", "-xpf", only(t, "*.tar.gz"))
+	pages, err := filepath.Glob(filepath.Join(dir, "share/man/man*/*"))
 	if err != nil || len(pages) < 40 {
 		t.Fatalf("%d manual pages, %v", len(pages), err)
 	}
@@ -143,10 +143,12 @@ func TestPackageWithoutSystemd(t *testing.T) {
 	m := newMachine(t)
 	before := m.files()
 	m.install(only(t, "*.deb"))
-	if got := m.sh("stat -c '%n %U:%G %a' /etc/pixledger/* /var/lib/pixledger /var/log/pixledger; id -Gn pixledger"); got != `/etc/pixledger/catalog.yaml root:root 644
+	if got := m.sh("stat -c '%n %U:%G %a' /etc/pixledger/* /var/lib/pixledger /var/log/pixledger /var/log/pixledger/*; id -Gn pixledger"); got != `/etc/pixledger/catalog.yaml root:root 644
 /etc/pixledger/pixledger.yaml root:root 644
 /var/lib/pixledger pixledger:pixledger 750
-/var/log/pixledger root:adm 750
+/var/log/pixledger root:adm 755
+/var/log/pixledger/error.log www-data:adm 640
+/var/log/pixledger/pixel.log www-data:adm 640
 pixledger adm
 ` {
 		t.Errorf("it has:\n%s", got)

@@ -22,12 +22,13 @@ RUN go build -trimpath -buildvcs=false -o /out/pixledger \
  && PIXLEDGER_TOKEN=- /out/pixledger catalog check -c /out/etc/pixledger.yaml /out/etc/catalog.yaml
 
 FROM ${BASE}
-# The id is fixed, so that who mounts a folder can give it to this user. The group
+# The ids are fixed, so that who mounts a folder can give it to this user. The group
 # adm reads nginx's logs on Debian.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates libstdc++6 \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --uid 8420 --user-group --groups adm --home-dir /var/lib/pixledger --shell /usr/sbin/nologin pixledger \
+ && groupadd --gid 8420 pixledger \
+ && useradd --uid 8420 --gid pixledger --groups adm --no-create-home --home-dir /var/lib/pixledger --shell /usr/sbin/nologin pixledger \
  && install -d -o pixledger -g pixledger -m 0750 /var/lib/pixledger \
  && install -d -o root -g adm -m 0755 /var/log/pixledger
 COPY --from=build /out/pixledger /out/pixledger-snapshot /usr/bin/

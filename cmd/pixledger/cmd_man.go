@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -122,10 +124,20 @@ func (m manual) write(name, section string, roff []byte) error {
 	roff = heading.ReplaceAll(roff, []byte("${1} "+m.date.Format(`"2006-01-02"`)))
 	roff = option.ReplaceAll(roff, []byte(".TP\n$1\n"))
 	dir := filepath.Join(m.dir, "man"+section)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make folder: %w", err)
+	_, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(dir, 0o755); err == nil {
+			err = os.Chmod(dir, 0o755) // for everybody, whatever the umask
+		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, name+"."+section), roff, 0o644); err != nil {
+	path := filepath.Join(dir, name+"."+section)
+	if err == nil {
+		err = os.WriteFile(path, roff, 0o644)
+	}
+	if err == nil {
+		err = os.Chmod(path, 0o644)
+	}
+	if err != nil {
 		return fmt.Errorf("write manual page: %w", err)
 	}
 	return nil

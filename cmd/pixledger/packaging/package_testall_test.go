@@ -37,7 +37,7 @@ func makeDist() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	c := exec.Command("nice", filepath.Join(repository, ".ci", "dist"), dir)
+	c := exec.Command(filepath.Join(repository, ".ci", "dist"), dir)
 	if out, err := c.CombinedOutput(); err != nil {
 		return dir, fmt.Errorf("%w\n%s", err, out)
 	}

@@ -13,11 +13,12 @@ import (
 	"time"
 )
 
-// engine builds and runs containers: buildah and podman, on a store of its own,
-// over the images that .ci/tools-dist has made.
+// engine builds and runs containers: buildah and podman, on a copy of the images
+// that .ci/tools-dist has made.
 type engine struct {
-	t   *testing.T
-	dir string
+	t     *testing.T
+	dir   string
+	space int // a process in the mount namespace where they live
 }
 
 func newEngine(t *testing.T) *engine {
@@ -27,20 +28,36 @@ func newEngine(t *testing.T) *engine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return &engine{t, dir}
+	mustRun(t, "cp", "-a", filepath.Join(cacheDir(t), "tools", "images"), filepath.Join(dir, "store"))
+	// A machine with control groups of both versions is shown to them as one of the
+	// second: containers here get none.
+	c := exec.Command("unshare", "--mount", "sh", "-euc", "mount -t cgroup2 none /sys/fs/cgroup; echo; exec cat")
+	hold, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err == nil {
+		_, err = said.Read(make([]byte, 1))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = hold.Close(); _ = c.Wait() })
+	return &engine{t, dir, c.Process.Pid}
 }
 
-// try runs buildah or podman. A machine with control groups of both versions is
-// shown to them as one of the second: the containers here get none.
+// try runs buildah or podman.
 func (e *engine) try(args ...string) (string, error) {
-	store := []string{"--root", filepath.Join(e.dir, "store"), "--runroot", filepath.Join(e.dir, "run"),
-		"--storage-driver", "vfs", "--storage-opt", "vfs.imagestore=" + filepath.Join(cacheDir(e.t), "tools", "images")}
+	line := []string{"--target", fmt.Sprint(e.space), "--mount", "--wdns=" + e.dir, args[0],
+		"--root", filepath.Join(e.dir, "store"), "--runroot", filepath.Join(e.dir, "run")}
 	if args[0] == "podman" {
-		store = append(store, "--cgroup-manager", "cgroupfs", "--events-backend", "file", "--log-level", "fatal")
+		line = append(line, "--cgroup-manager", "cgroupfs", "--events-backend", "file", "--log-level", "fatal")
 	}
-	line := append([]string{"--mount", "sh", "-euc", `mount -t cgroup2 none /sys/fs/cgroup; exec "$@"`, "sh", args[0]}, store...)
-	c := exec.Command("unshare", append(line, args[1:]...)...)
-	c.Dir = repository
+	c := exec.Command("nsenter", append(line, args[1:]...)...)
 	c.Env = append(os.Environ(), "BUILDAH_ISOLATION=chroot")
 	out, err := c.CombinedOutput()
 	return string(out), err
@@ -81,12 +98,16 @@ func (e *engine) until(what string, holds func() bool) {
 // healthy, follows a mounted log, loses nothing when it is killed, and stops in time.
 func TestPackageImage(t *testing.T) {
 	e := newEngine(t)
+	sources, err := filepath.Abs(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
 	goroot := strings.TrimSpace(mustRun(t, "go", "env", "GOROOT"))
 	e.run("buildah", "bud", "--quiet", "--format", "docker", "--build-arg", "GOLANG=localhost/golang:here", "--build-arg", "BASE=localhost/debian:slim",
 		"--build-arg", "VERSION=1.2.3", "--volume", goroot+":/usr/local/go:ro",
 		"--volume", strings.TrimSpace(mustRun(t, "go", "env", "GOMODCACHE"))+":/go/pkg/mod",
 		"--volume", strings.TrimSpace(mustRun(t, "go", "env", "GOCACHE"))+":/root/.cache/go-build",
-		"--tag", "localhost/pixledger", ".")
+		"--tag", "localhost/pixledger", sources)
 
 	log := filepath.Join(e.dir, "log")
 	if err := os.Mkdir(log, 0o755); err != nil {
@@ -103,7 +124,13 @@ func TestPackageImage(t *testing.T) {
 
 	e.run(with("--detach", "--name", "px", "--env", "PIXLEDGER_TOKEN=f3c1a6", "--volume", log+":/var/log/pixledger:ro", "localhost/pixledger")...)
 	t.Cleanup(func() { _, _ = e.try("podman", "rm", "--force", "--volumes", "px") })
-	e.until("the container to be healthy", func() bool { _, err := e.try("podman", "healthcheck", "run", "px"); return err == nil })
+	e.until("the container to be healthy", func() bool {
+		out, err := e.try("podman", "healthcheck", "run", "px")
+		if err != nil {
+			t.Log(out)
+		}
+		return err == nil
+	})
 	if got := e.run("podman", "exec", "px", "id"); got != "uid=8420(pixledger) gid=8420(pixledger) groups=8420(pixledger),4(adm)\n" {
 		t.Errorf("it runs as %s", got)
 	}

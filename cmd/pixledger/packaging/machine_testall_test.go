@@ -159,7 +159,7 @@ func (m *machine) install(deb string) string {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	out := m.run("apt-get", "install", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confdef", "/root/pixledger.deb")
+	out := m.run("apt-get", "install", "-y", "--no-install-recommends", "--allow-downgrades", "-o", "Dpkg::Options::=--force-confdef", "/root/pixledger.deb")
 	if err := os.Remove(filepath.Join(m.root, "root", "pixledger.deb")); err != nil {
 		m.t.Fatal(err)
 	}

@@ -96,8 +96,8 @@ func TestPackageLint(t *testing.T) {
 	}
 }
 
-// The tarball's folders laid into /usr/local are an installation: the program
-// runs, says which version it is, and systemd takes the unit.
+// The tarball has what belongs to an installation, and what docs/install.md says
+// to type makes one of it, whose service runs.
 func TestPackageTarball(t *testing.T) {
 	tarball := only(t, "*.tar.gz")
 	version := strings.Split(filepath.Base(tarball), "_")[1]
@@ -115,14 +115,38 @@ func TestPackageTarball(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+
 	m := newMachine(t)
-	mustRun(t, "cp", "-r", filepath.Join(dir, "bin"), filepath.Join(dir, "lib"), filepath.Join(dir, "share"), filepath.Join(m.root, "usr/local/"))
-	if out := m.run("systemd-analyze", "verify", "/usr/local/lib/systemd/system/pixledger.service"); strings.Contains(out, "pixledger") {
+	m.boot()
+	mustRun(t, "cp", tarball, filepath.Join(m.root, "root"))
+	m.sh("cd /root\n" + strings.ReplaceAll(documented(t, "## The tarball"), "1.2.0", version))
+	m.run("systemctl", "is-active", "pixledger")
+	if out := m.run("systemd-analyze", "verify", "pixledger.service"); strings.Contains(out, "pixledger") {
 		t.Errorf("systemd-analyze verify: %s", out)
 	}
-	if out := m.run("man", "--where", "pixledger-report"); !strings.Contains(out, "/usr/local/") {
-		t.Errorf("man finds %s", out)
+	if out := m.run("systemctl", "show", "--property=FragmentPath", "pixledger") + m.run("man", "--where", "pixledger-report"); strings.Count(out, "/usr/local/") != 2 {
+		t.Errorf("unit and manual page are %s", out)
 	}
+	m.until("the daemon to follow its log", func() bool {
+		s, err := m.status()
+		return err == nil && s.Daemon != nil && len(s.Warnings) == 0
+	})
+}
+
+// documented gives the first command lines that a section of docs/install.md shows.
+func documented(t *testing.T, section string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository, "docs", "install.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(text), section+"\n")
+	_, rest, is := strings.Cut(rest, "\n\n    ")
+	if !ok || !is {
+		t.Fatalf("docs/install.md shows nothing to type below %q", section)
+	}
+	block, _, _ := strings.Cut(rest, "\n\n")
+	return block
 }
 
 // kept is what a purge leaves: the folders of the ledger and of the edge's log,

@@ -12,7 +12,7 @@ import (
 
 // The package on a Debian that runs: systemd is its first process, nginx writes
 // the log, logrotate rotates it. The service starts without a log, waits for it,
-// reads it; is killed, reloaded, rotated under, exchanged by a newer one, removed
+// reads it; is killed, reloaded, rotated under, exchanged by a newer one and back, removed
 // and installed again, and every request that nginx has answered is in the lake
 // once. The purge leaves the lake.
 func TestPackageService(t *testing.T) {
@@ -95,6 +95,10 @@ func TestPackageService(t *testing.T) {
 	if got := m.sh("grep -c 'attribute: .\\* \\* \\* \\* \\*' /etc/pixledger/pixledger.yaml; grep -c 'Shoes of ours' /etc/pixledger/catalog.yaml; ls /etc/pixledger"); got != "1\n1\ncatalog.yaml\npixledger.yaml\npixledger.yaml.dpkg-dist\n" {
 		t.Errorf("after the upgrade: %s", got)
 	}
+
+	// And back.
+	m.askDuring(1000, func() { m.install(deb) })
+	m.counted()
 
 	// Removed: what was gathered and set stays, and goes on when it is back.
 	m.run("apt-get", "remove", "-y", "pixledger")

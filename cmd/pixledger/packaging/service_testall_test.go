@@ -44,7 +44,7 @@ func TestPackageService(t *testing.T) {
 	m.documented()
 
 	// The edge, by its own configuration.
-	m.sh("cd /etc/pixledger && pixledger edge nginx >/etc/nginx/nginx.conf && nginx -t && systemctl restart nginx")
+	m.sh("cd /etc/pixledger && pixledger edge nginx -o /etc/nginx/nginx.conf && nginx -t && systemctl restart nginx")
 	m.ask(100)
 	m.counted()
 	for line := range strings.Lines(m.pixledger("doctor --format csv")) {

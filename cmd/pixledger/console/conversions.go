@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	_ "embed" // the statement
 	"errors"
 	"fmt"
 	"maps"
@@ -195,13 +196,17 @@ func (a *askedConversions) list(zone *time.Location) string {
 	return out + "\nORDER BY conversion_time DESC, conversion_id DESC\nLIMIT " + strconv.Itoa(mostConversions+1)
 }
 
-// lookUp finds conversions by an order id, or their own.
+//go:embed lookup.sql
+var lookupFile string
+
+// lookUp finds conversions by an order id, or their own. The comment at the head of
+// the file is no part of the statement, which is shown to people.
 func lookUp(find string) string {
-	text := sqlText(find)
-	return "SELECT DISTINCT c.event_id AS conversion_id, c.event_time AS conversion_time, c.pixel_id, c.order_id, a.outcome, a.reason,\n" +
-		"  a.conversion_type, a.line_item_id, a.booked_revenue, a.currency\n" +
-		"FROM conversions c\nLEFT JOIN attributions a ON a.conversion_id = c.event_id\nWHERE c.order_id = " + text + " OR c.event_id = " + text +
-		"\nORDER BY conversion_time DESC, conversion_id DESC\nLIMIT " + strconv.Itoa(mostConversions)
+	statement := lookupFile
+	for strings.HasPrefix(statement, "--") {
+		_, statement, _ = strings.Cut(statement, "\n")
+	}
+	return strings.ReplaceAll(strings.TrimSpace(statement), "'ID'", sqlText(find))
 }
 
 func (c *console) conversions(r *http.Request) (*page, error) {
@@ -217,7 +222,7 @@ func (c *console) conversions(r *http.Request) (*page, error) {
 	p := &page{Title: "Conversions", Name: "conversions.html", Here: "/conversions", Show: show}
 	if show.Find != "" {
 		p.Title = "Conversions with the id " + show.Find
-		x, err := c.read(r.Context(), &show.Lines, "query", lookUp(show.Find), "--format=json")
+		x, err := c.read(r.Context(), &show.Lines, "query", lookUp(show.Find), formatJSON)
 		if err != nil {
 			return nil, err
 		}
@@ -240,10 +245,10 @@ func (c *console) conversions(r *http.Request) (*page, error) {
 	var countsAsked *answer
 	go func() {
 		var err error
-		countsAsked, err = c.read(r.Context(), &counts, "query", asked.byDay(zone), "--format=json")
+		countsAsked, err = c.read(r.Context(), &counts, "query", asked.byDay(zone), formatJSON)
 		counted <- err
 	}()
-	listAsked, err := c.read(r.Context(), &show.Lines, "query", asked.list(zone), "--format=json")
+	listAsked, err := c.read(r.Context(), &show.Lines, "query", asked.list(zone), formatJSON)
 	if cerr := <-counted; cerr != nil {
 		show.Failed = append(show.Failed, "By day: "+cerr.Error())
 	} else if cerr := show.add(counts, values); cerr != nil {

@@ -17,9 +17,9 @@ type overviewPage struct {
 	Tiles   []tile
 	Charts  []*chart
 	Revenue *answer
-	Pixels  []pixelLine // that need attention
-	Look    int         // how many these are, of which the worst are listed
-	Watched int         // all
+	Pixels  []pixelHealth // that need attention
+	Look    int           // how many these are, of which the worst are listed
+	Watched int           // all
 	Asked   *answer
 	Failed  []string // parts that could not be had, and why
 }
@@ -34,19 +34,23 @@ type tile struct {
 	Conversions int64
 }
 
-// The overview is made anew every readyEvery while somebody has looked at it
-// within lookedWithin, so that the first look of a morning waits for nothing.
+// What takes long is made anew every readyEvery while somebody has looked at the
+// overview within lookedWithin, so that the first look of a morning waits for
+// nothing. The start counts as a look: who starts a daemon looks at it.
 const (
+	readyAfter   = 5 * time.Second // a daemon that has just started has logs to catch up with
 	readyEvery   = 10 * time.Minute
 	lookedWithin = 24 * time.Hour
 )
 
 func (c *console) keepReady(ctx context.Context) {
-	tick := time.NewTicker(readyEvery)
+	c.looked.Store(c.answers.clock().Unix())
+	tick := time.NewTicker(readyAfter)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
+			tick.Reset(readyEvery)
 			c.makeReady(ctx)
 		case <-ctx.Done():
 			return
@@ -58,14 +62,16 @@ func (c *console) makeReady(ctx context.Context) {
 	if c.answers.clock().Sub(time.Unix(c.looked.Load(), 0)) > lookedWithin {
 		return
 	}
-	for _, args := range [][]string{overviewCommand(c.Now().In(c.Zone())), pixelsCommand} {
+	for _, args := range [][]string{pixelsCommand, overviewCommand(c.Now().In(c.Zone()))} {
 		if _, err := c.answers.get(ctx, args...); err != nil && ctx.Err() == nil {
 			c.Log.Warn("the overview can't be made ready", "command", commandText(args), "error", err)
 		}
 	}
 }
 
-var pixelsCommand = []string{"pixel", "status", "--format=json"}
+// pixelsCommand looks for suspicious traffic among all touches of a week, so what
+// it says is made ready too.
+var pixelsCommand = []string{"pixel", "status", "--details", formatJSON}
 
 // overviewCommand asks for what the overview adds up: this month, and the days
 // that it draws.
@@ -93,7 +99,7 @@ func (c *console) overview(r *http.Request) (*page, error) {
 	now := c.Now().In(c.Zone())
 	// The two are asked for at the same time.
 	type pixelsAnswer struct {
-		lines []pixelLine
+		lines []pixelHealth
 		asked *answer
 		err   error
 	}
@@ -117,7 +123,7 @@ func (c *console) overview(r *http.Request) (*page, error) {
 		show.Failed = append(show.Failed, "Pixels: "+x.err.Error())
 	}
 	for _, line := range worstFirst(x.lines) {
-		if line.Severity == "alarm" || line.Severity == "warning" {
+		if line.Worst.Severity == "alarm" || line.Worst.Severity == "warning" {
 			show.Look++
 			if show.Look <= mostFindings {
 				show.Pixels = append(show.Pixels, line)

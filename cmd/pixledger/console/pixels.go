@@ -13,22 +13,41 @@ import (
 	"time"
 )
 
-// pixelLine is a pixel as `pixledger pixel status` lists it.
-type pixelLine struct {
+// pixelHealth is a pixel as `pixledger pixel status --details` tells of it. All
+// pages about pixels take it from the same answer.
+type pixelHealth struct {
 	ID       string     `json:"pixel_id"`
 	Name     string     `json:"pixel_name"`
 	Status   string     `json:"status"`
 	Why      string     `json:"why"`
 	Last     *time.Time `json:"last_fired"`
-	Loads12h string     `json:"loads_last_12_hours"`
-	Severity string     `json:"severity"`
-	What     string     `json:"what"`
+	Loads12h int64      `json:"loads_last_12_hours"`
+	Loads24h int64      `json:"loads_last_24_hours"`
+	Usual24h *int64     `json:"usual_24_hours"`
+	Findings []finding  `json:"findings"`
+	Worst    finding    `json:"worst"`
 
-	Advertiser string // its name
+	PageHours int64     `json:"page_hours"`
+	Pages     []urlLine `json:"pages"`
+
+	Advertiser string `json:"-"` // its name
+}
+
+type finding struct {
+	Severity string `json:"severity"`
+	What     string `json:"what"`
+	Remedy   string `json:"remedy"`
+}
+
+// urlLine is a page that fired a pixel.
+type urlLine struct {
+	URL   string    `json:"url"`
+	Loads int64     `json:"loads"`
+	Last  time.Time `json:"last_load"`
 }
 
 func (c *console) pixels(r *http.Request) (*page, error) {
-	var lines []pixelLine
+	var lines []pixelHealth
 	x, err := c.read(r.Context(), &lines, pixelsCommand...)
 	if err != nil {
 		return nil, err
@@ -38,7 +57,7 @@ func (c *console) pixels(r *http.Request) (*page, error) {
 		return nil, err
 	}
 	show := struct {
-		Lines []pixelLine
+		Lines []pixelHealth
 		Look  int // that need attention
 		Asked *answer
 	}{Lines: worstFirst(lines), Asked: x}
@@ -49,7 +68,7 @@ func (c *console) pixels(r *http.Request) (*page, error) {
 	for i := range show.Lines {
 		l := &show.Lines[i]
 		l.Advertiser = owners[l.ID]
-		if l.Severity == "alarm" || l.Severity == "warning" {
+		if l.Worst.Severity == "alarm" || l.Worst.Severity == "warning" {
 			show.Look++
 		}
 	}
@@ -57,31 +76,22 @@ func (c *console) pixels(r *http.Request) (*page, error) {
 }
 
 // worstFirst puts alarms first and then warnings; else the order stays.
-func worstFirst(lines []pixelLine) []pixelLine {
+func worstFirst(lines []pixelHealth) []pixelHealth {
 	out := slices.Clone(lines)
-	rank := func(l pixelLine) int {
-		if i := slices.Index([]string{"alarm", "warning"}, l.Severity); i >= 0 {
+	rank := func(l pixelHealth) int {
+		if i := slices.Index([]string{"alarm", "warning"}, l.Worst.Severity); i >= 0 {
 			return i
 		}
 		return 2
 	}
-	slices.SortStableFunc(out, func(a, b pixelLine) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(out, func(a, b pixelHealth) int { return rank(a) - rank(b) })
 	return out
 }
 
 // pixelPage is all there is to say of one pixel.
 type pixelPage struct {
-	ID, Name, Status, Why string
-	Last                  *time.Time
-	Loads12h, Loads24h    int64
-	Usual24h              *int64
-	Findings              []struct{ Severity, What, Remedy string }
-	PageHours             int64
-	Pages                 []struct {
-		URL   string
-		Loads int64
-		Last  time.Time
-	}
+	pixelHealth
+	ID         string
 	Settings   []setting
 	Tag        *tagForm
 	Loads      *chart
@@ -108,26 +118,6 @@ func (c *console) pixel(r *http.Request) (*page, error) {
 	if !catalogID.MatchString(id) {
 		return nil, errNotHere
 	}
-	var healths []struct {
-		Name     string     `json:"pixel_name"`
-		Status   string     `json:"status"`
-		Why      string     `json:"why"`
-		Last     *time.Time `json:"last_fired"`
-		Loads12h int64      `json:"loads_last_12_hours"`
-		Loads24h int64      `json:"loads_last_24_hours"`
-		Usual24h *int64     `json:"usual_24_hours"`
-		Findings []struct {
-			Severity string `json:"severity"`
-			What     string `json:"what"`
-			Remedy   string `json:"remedy"`
-		} `json:"findings"`
-		PageHours int64 `json:"page_hours"`
-		Pages     []struct {
-			URL   string    `json:"url"`
-			Loads int64     `json:"loads"`
-			Last  time.Time `json:"last_load"`
-		} `json:"pages"`
-	}
 	var settings []struct {
 		Section string  `json:"section"`
 		Name    string  `json:"name"`
@@ -135,7 +125,7 @@ func (c *console) pixel(r *http.Request) (*page, error) {
 		Where   *string `json:"where"`
 	}
 	// First what the catalog says, which is quick: it may have no such pixel.
-	shown, err := c.read(r.Context(), &settings, "pixel", "show", id, "--format=json")
+	shown, err := c.read(r.Context(), &settings, "pixel", "show", id, formatJSON)
 	if err != nil {
 		if strings.Contains(err.Error(), "the catalog has no pixel") {
 			return nil, errors.Join(errNotHere, err)
@@ -179,21 +169,12 @@ func (c *console) pixel(r *http.Request) (*page, error) {
 		drawn, asked, err := c.loads(r.Context(), id, code)
 		loads <- func() { show.Loads = drawn; show.took("Loads by day", asked, err) }
 	}()
-	health, err := c.read(r.Context(), &healths, "pixel", "status", id, "--format=json")
+	var healths []pixelHealth
+	health, err := c.read(r.Context(), &healths, pixelsCommand...)
 	show.took("Health", health, err)
-	if err == nil && len(healths) == 1 {
-		h := healths[0]
-		show.Name, show.Status, show.Why, show.Last, show.Usual24h = h.Name, h.Status, h.Why, h.Last, h.Usual24h
-		show.Loads12h, show.Loads24h, show.PageHours = h.Loads12h, h.Loads24h, h.PageHours
-		for _, f := range h.Findings {
-			show.Findings = append(show.Findings, struct{ Severity, What, Remedy string }(f))
-		}
-		for _, p := range h.Pages {
-			show.Pages = append(show.Pages, struct {
-				URL   string
-				Loads int64
-				Last  time.Time
-			}{p.URL, p.Loads, p.Last})
+	for i := range healths { // none where it is newer than the answer
+		if healths[i].ID == id {
+			show.pixelHealth = healths[i]
 		}
 	}
 	(<-loads)()
@@ -218,7 +199,8 @@ func (p *pixelPage) took(part string, asked *answer, err error) {
 }
 
 // loadsByDay counts what means the pixel by its id or its code, on each UTC day
-// of the last ones, also where there was nothing.
+// of the last ones, also where there was nothing. Every line of a conversion is a
+// load, so it needs no view that looks for those that repeat an id.
 func loadsByDay(id, code string, now time.Time) string {
 	means := "pixel_id = " + id
 	if code != "" {
@@ -227,7 +209,7 @@ func loadsByDay(id, code string, now time.Time) string {
 	last := dayOf(now.UTC())
 	first := last.AddDate(0, 0, 1-chartDays).Format(time.DateOnly)
 	return "SELECT CAST(d AS DATE) AS day, coalesce(loads, 0) AS loads\nFROM range(TIMESTAMP '" + first + "', TIMESTAMP '" +
-		last.AddDate(0, 0, 1).Format(time.DateOnly) + "', INTERVAL 1 DAY) AS days(d)\nLEFT JOIN (\n  SELECT date, count(*) AS loads\n  FROM conversions\n  WHERE " +
+		last.AddDate(0, 0, 1).Format(time.DateOnly) + "', INTERVAL 1 DAY) AS days(d)\nLEFT JOIN (\n  SELECT date, count(*) AS loads\n  FROM events\n  WHERE type = 'conversion' AND " +
 		means + " AND date >= DATE '" + first + "'\n  GROUP BY ALL\n) AS fired ON fired.date = CAST(d AS DATE)\nORDER BY ALL"
 }
 
@@ -237,7 +219,7 @@ func (c *console) loads(ctx context.Context, id, code string) (*chart, *answer, 
 		Day   string `json:"day"`
 		Loads string `json:"loads"`
 	}
-	x, err := c.read(ctx, &rows, "query", loadsByDay(id, code, c.Now()), "--format=json")
+	x, err := c.read(ctx, &rows, "query", loadsByDay(id, code, c.Now()), formatJSON)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -44,7 +44,7 @@ const (
 )
 
 // GapReasons are all reasons.
-var GapReasons = []GapReason{GapDeleted, GapTruncated, GapLost, GapSilent}
+var GapReasons = []GapReason{GapDeleted, GapTruncated, GapLost, GapSilent, GapUnpublished}
 
 // NewGapID gives the id of a gap, which is the same for whoever detects it.
 // mark is the position in the file, or a silent source's day.

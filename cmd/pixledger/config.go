@@ -41,6 +41,8 @@ type Config struct {
 	Console     ConsoleConfig
 	Privacy     PrivacyConfig
 	Exports     []Export
+	Publish     *PublishConfig // nil: this machine is no edge that publishes
+	Collect     *CollectConfig // nil: it is no centre
 }
 
 // Source is one access log with its rotated files.
@@ -84,9 +86,10 @@ type LimitsConfig struct {
 	JobTime  time.Duration // of one run of a scheduled job
 }
 
-// ScheduleConfig holds the cron specs of the jobs; schedule.Parse reads them.
+// ScheduleConfig holds the cron specs of the jobs; schedule.Parse reads them. A job
+// without one is not run.
 type ScheduleConfig struct {
-	Attribute, Close, Export, Compact, Warehouse, Retention string
+	Attribute, Close, Export, Compact, Warehouse, Retention, Publish, Collect string
 }
 
 // EdgeConfig is what the edge's nginx configuration is written from.
@@ -209,7 +212,7 @@ func (r *configReader) read(root yamlfile.Value) *Config {
 		TimeZone:   r.zone,
 		Sources:    r.sources(root.Get("sources")),
 		Schedule:   r.schedule(root.Get("schedule")),
-		CloseAfter: duration(root.Get("close_after"), 4*time.Hour, 0),
+		CloseAfter: duration(root.Get("close_after"), r.closeAfter(root), 0),
 		LedgerFrom: date(root.Get("ledger_from")),
 		AdjustDays: root.Get("adjust_days").IntOr(90),
 		Reports:    r.path(root.Get("reports"), "./reports"),
@@ -231,6 +234,10 @@ func (r *configReader) read(root yamlfile.Value) *Config {
 		Temp:     r.path(limits.Get("temp"), ""),
 		TempSize: size(limits.Get("temp_size"), 50_000_000_000),
 		JobTime:  duration(limits.Get("job_time"), 6*time.Hour, time.Second),
+	}
+	cfg.Publish, cfg.Collect = r.publish(root.Get("publish")), r.collect(root.Get("collect"))
+	if cfg.Publish != nil {
+		cfg.Schedule.ofEdge(root.Get("schedule"))
 	}
 	cfg.AdjustLimit = percent(root.Get("adjust_limit"))
 	checkRetention(root, cfg)
@@ -338,6 +345,8 @@ func (r *configReader) schedule(v yamlfile.Value) ScheduleConfig {
 		Compact:   r.spec(v.Get("compact"), "40 * * * *"),
 		Warehouse: r.spec(v.Get("warehouse"), "0 6 * * *"),
 		Retention: r.spec(v.Get("retention"), "50 3 * * *"),
+		Publish:   r.spec(v.Get("publish"), "25 * * * *"),
+		Collect:   r.spec(v.Get("collect"), "50 * * * *"),
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"pixledger/cmd/pixledger/schedule"
-	"pixledger/ingest"
 	"pixledger/ingest/decode"
 	"pixledger/report/export"
 	"pixledger/schemas"
@@ -139,7 +138,7 @@ func (m *metrics) gaps(t *told, state *lake.State) {
 			n[series{s.Name, string(reason), "blocks"}] = 0
 		}
 	}
-	for _, g := range ingest.Gaps(state, ingestSources(m.d.config()), m.d.app.now()) {
+	for _, g := range openGaps(m.d.config(), state, m.d.app.now()) {
 		what := "warns"
 		if _, accepted := state.Accepted[g.ID]; accepted {
 			what = "accepted"

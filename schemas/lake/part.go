@@ -22,8 +22,9 @@ type Part struct {
 	Date   string `json:"date"`
 	Number int    `json:"number"`
 	// First is the first UTC date that the edge has published, or will.
-	First    string `json:"first_date"`
-	Manifest string `json:"manifest_sha256"`
+	First string `json:"first_date"`
+	// Manifest is the SHA-256 of the manifest, which can't hold it itself.
+	Manifest string `json:"manifest_sha256,omitempty"`
 	// Account is that of the lines of the date that this part adds.
 	Account *Counts   `json:"account"`
 	Logs    []PartLog `json:"logs,omitempty"`

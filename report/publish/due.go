@@ -107,13 +107,29 @@ func (p *parts) agree(state *lake.State) error {
 	for date, d := range p.days {
 		for id, end := range d.ends {
 			src := state.Sources[id]
-			if src == nil || src.Position < end {
+			if src == nil || src.Position < end || !covers(src.Days[date], d.logs[id]) {
 				return fmt.Errorf("of %s more was published than this lake has read (log %s, up to byte %d): it was put back from a backup, or another machine has a copy of it and publishes under the name %s; "+
 					"read on with `pixledger ingest`, or let one machine publish", date, id, end, p.edge)
 			}
 		}
 	}
 	return nil
+}
+
+// covers tells whether an account has grown from another.
+func covers(now, was *lake.Counts) bool {
+	if now == nil {
+		now = &lake.Counts{}
+	}
+	grown := now.Minus(was)
+	for _, counts := range []map[string]int64{grown.Events, grown.Rejects, grown.NotCounted} {
+		for _, n := range counts {
+			if n < 0 {
+				return false
+			}
+		}
+	}
+	return grown.Ignored >= 0
 }
 
 // dueDay is a date of which a part is to be published.

@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"time"
@@ -250,8 +251,8 @@ func (r *publishing) bring(ctx context.Context, m *published.Manifest, b []byte)
 	}
 	pending := r.Lake.Path(pendingFolder)
 	for i, f := range m.Files {
-		err := r.Store.Put(ctx, filepath.ToSlash(filepath.Dir(f.Path)), []published.Upload{{
-			Name: filepath.Base(f.Path), Path: filepath.Join(pending, pendingName(i)), Size: f.Bytes, SHA256: f.SHA256,
+		err := r.Store.Put(ctx, path.Dir(f.Path), []published.Upload{{
+			Name: path.Base(f.Path), Path: filepath.Join(pending, pendingName(i)), Size: f.Bytes, SHA256: f.SHA256,
 		}})
 		if err != nil {
 			return err
@@ -357,7 +358,7 @@ func dates(state *lake.State, kept, last string) (all []string, first string) {
 		}
 	}
 	for p := range state.Files {
-		if date := lake.FolderDate(p); filepath.Dir(p) == lake.DateFolder(schemas.Rejects, date) {
+		if date := lake.FolderDate(p); path.Dir(p) == lake.DateFolder(schemas.Rejects, date) {
 			set[date] = true
 		}
 	}

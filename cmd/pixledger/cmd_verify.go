@@ -136,7 +136,11 @@ asked for; what verify has to say goes to stderr then.`,
 			for _, edge := range accountByEdge(state) {
 				all.Add(&edge.Counts)
 			}
-			fmt.Fprintf(say, "no differences: %s, %s, %s\n", count(int(state.Seq), "commit"), count(len(state.Files), "file"), count(len(state.Sources), "log file"))
+			logs := len(state.Sources)
+			for _, e := range state.Edges {
+				logs += len(e.Logs)
+			}
+			fmt.Fprintf(say, "no differences: %s, %s, %s\n", count(int(state.Seq), "commit"), count(len(state.Files), "file"), count(logs, "log file"))
 			fmt.Fprintln(say, accountText(all))
 			if pending > 0 {
 				fmt.Fprintln(say, "pending: the next `pixledger attribute` takes in what is new")
@@ -166,6 +170,16 @@ func accountRows(state *lake.State) [][]string {
 		for _, day := range slices.Sorted(maps.Keys(src.Days)) {
 			c := src.Days[day]
 			row := []string{src.Edge, src.Name, src.ID, day}
+			for _, n := range []int64{c.Lines(), lake.Sum(c.Events), lake.Sum(c.Rejects), lake.Sum(c.NotCounted), c.Ignored} {
+				row = append(row, fmt.Sprint(n))
+			}
+			rows = append(rows, row)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(state.Edges)) { // by edge: its parts do not say more
+		for _, day := range slices.Sorted(maps.Keys(state.Edges[name].Days)) {
+			c := state.Edges[name].Days[day].Account
+			row := []string{name, "", "", day}
 			for _, n := range []int64{c.Lines(), lake.Sum(c.Events), lake.Sum(c.Rejects), lake.Sum(c.NotCounted), c.Ignored} {
 				row = append(row, fmt.Sprint(n))
 			}

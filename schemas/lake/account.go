@@ -32,6 +32,9 @@ func (s *State) Account() map[string]map[string]*Counts {
 	}
 	for name, edge := range s.Edges {
 		for date, day := range edge.Days {
+			if day.Account.Lines() == 0 {
+				continue // a date without a line is published too
+			}
 			out[name] = AddDays(out[name], map[string]*Counts{date: day.Account})
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -15,23 +16,32 @@ import (
 	"pixledger/ingest/collect"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
+	"pixledger/schemas/lakedb"
 	"pixledger/schemas/published"
 )
 
 func (a *app) collectCommand() *cobra.Command {
-	return &cobra.Command{
+	var views bool
+	c := &cobra.Command{
 		Use:   "collect",
 		Short: "Take what the edges have published into this lake",
 		Long: `Takes from the shared lake what each of the edges that collect.edges names has
 published, in its order: every part is one commit, the files byte for byte as they
 stand there, checked against the manifest. What this lake has is not taken again,
 whenever it is killed. Attribution, closing and reports then see the touches of all
-edges; a business day is closed when every edge has published it.`,
-		Example: "  pixledger collect",
+edges; a business day is closed when every edge has published it.
+
+--views prints the SQL by which any DuckDB reads the shared lake itself, with this
+lake's views.`,
+		Example: "  pixledger collect\n  pixledger collect --views > shared.sql",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := a.config()
 			if err != nil {
+				return err
+			}
+			if views {
+				_, err := io.WriteString(a.stdout, lakedb.SharedViews())
 				return err
 			}
 			if cfg.Collect == nil {
@@ -69,6 +79,8 @@ edges; a business day is closed when every edge has published it.`,
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&views, "views", false, "print the SQL of the views over a shared lake, and take nothing in")
+	return c
 }
 
 // openGaps lists the losses that are open: of the sources, those that edges have

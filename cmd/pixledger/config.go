@@ -236,9 +236,7 @@ func (r *configReader) read(root yamlfile.Value) *Config {
 		JobTime:  duration(limits.Get("job_time"), 6*time.Hour, time.Second),
 	}
 	cfg.Publish, cfg.Collect = r.publish(root.Get("publish")), r.collect(root.Get("collect"))
-	if cfg.Publish != nil {
-		cfg.Schedule.ofEdge(root.Get("schedule"))
-	}
+	r.jobsOfEdges(root.Get("schedule"), cfg)
 	cfg.AdjustLimit = percent(root.Get("adjust_limit"))
 	checkRetention(root, cfg)
 	return cfg
@@ -345,8 +343,6 @@ func (r *configReader) schedule(v yamlfile.Value) ScheduleConfig {
 		Compact:   r.spec(v.Get("compact"), "40 * * * *"),
 		Warehouse: r.spec(v.Get("warehouse"), "0 6 * * *"),
 		Retention: r.spec(v.Get("retention"), "50 3 * * *"),
-		Publish:   r.spec(v.Get("publish"), "25 * * * *"),
-		Collect:   r.spec(v.Get("collect"), "50 * * * *"),
 	}
 }
 

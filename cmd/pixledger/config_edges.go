@@ -82,9 +82,19 @@ func (r *configReader) shared(v yamlfile.Value) deliver.Target {
 	return t
 }
 
-// ofEdge leaves out, unless the configuration names their times, the jobs that are
-// the centre's: an edge sees only a part of the touches.
-func (s *ScheduleConfig) ofEdge(v yamlfile.Value) {
+// jobsOfEdges gives the jobs of edges and their centre times. On an edge those that
+// are the centre's have none, unless the configuration names it: an edge sees only a
+// part of the touches.
+func (r *configReader) jobsOfEdges(v yamlfile.Value, cfg *Config) {
+	s := &cfg.Schedule
+	publish, collect := r.spec(v.Get("publish"), "25 * * * *"), r.spec(v.Get("collect"), "50 * * * *")
+	if cfg.Collect != nil {
+		s.Collect = collect
+	}
+	if cfg.Publish == nil {
+		return
+	}
+	s.Publish = publish
 	for name, spec := range map[string]*string{"attribute": &s.Attribute, "close": &s.Close, "export": &s.Export, "warehouse": &s.Warehouse} {
 		if !v.Get(name).Given() {
 			*spec = ""

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -208,6 +209,16 @@ func TestEdgesInAFolder(t *testing.T) {
 		t.Errorf("explain: %s", out)
 	}
 
+	// Any DuckDB sees the same by the printed views.
+	var shared, own string
+	const sum = "SELECT count(*) || ' ' || CAST(sum(hash(event_id, event_time, edge, type, date, source_id, user_id)) AS VARCHAR) FROM events"
+	if err := w.sharedViews(w.path("shared")).QueryRow(sum).Scan(&shared); err != nil {
+		t.Fatal(err)
+	}
+	if own = w.run("centre", "query", sum+" AS t", "--format", "tsv"); !strings.HasSuffix(own, "\n"+shared+"\n") {
+		t.Errorf("by the views %s, at the centre %s", shared, own)
+	}
+
 	// A line comes late for a closed day: on the edge a further part, at the centre an
 	// adjustment.
 	w.log("edge-a", edgesBegin.Add(29*time.Hour), "0B0C5F2C11D09BE7418A0C27D5A1E0F3", "/px?id=9012&order_id=late&value=1")
@@ -238,4 +249,21 @@ func TestEdgesInAFolder(t *testing.T) {
 	_, gap, _ := strings.Cut(why, "gap ")
 	gap, _, _ = strings.Cut(gap, ":")
 	w.run("centre", append([]string{"close", "--accept-gap", gap, "--by", "Ms Fine"}, later...)...)
+}
+
+// sharedViews opens a DuckDB of its own over the folder of a shared lake, as the SQL
+// that is printed for analysts says.
+func (w *edgesWorld) sharedViews(folder string) *sql.DB {
+	w.t.Helper()
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	w.t.Cleanup(func() { _ = db.Close() })
+	statements := "SET VARIABLE shared = '" + folder + "';\n" + w.run("centre", "collect", "--views")
+	if _, err := db.Exec(statements); err != nil {
+		w.t.Fatal(err)
+	}
+	return db
 }

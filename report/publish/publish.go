@@ -78,6 +78,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := r.identify(ctx); err != nil {
 		return err
 	}
+	if err := r.seeds(ctx); err != nil {
+		return err
+	}
 	if err := r.resume(ctx); err != nil {
 		return err
 	}
@@ -198,6 +201,30 @@ func (r *publishing) putText(ctx context.Context, to, name string, b []byte) err
 		return err
 	}
 	return r.Store.Put(ctx, to, []published.Upload{{Name: name, Path: at, Size: int64(len(b)), SHA256: published.Hash(b)}})
+}
+
+// seeds puts the empty files that every lake has, before the first part, so that no
+// glob is ever empty. One that a program of another version has put is as good.
+func (r *publishing) seeds(ctx context.Context) error {
+	if r.parts.last() > 0 {
+		return nil
+	}
+	to := map[string]string{lake.DateFolder(schemas.Rejects, lake.SeedDate): published.RejectsFolder(r.Edge, lake.SeedDate)}
+	for _, t := range schemas.EventTypes {
+		to[lake.EventFolder(t, lake.SeedDate)] = published.EventsFolder(r.Edge, t, lake.SeedDate)
+	}
+	for _, from := range slices.Sorted(maps.Keys(to)) {
+		at := r.Lake.Path(lake.SeedFile(from))
+		b, err := r.Lake.Disk().ReadFile(at)
+		if err != nil {
+			return err
+		}
+		err = r.Store.Put(ctx, to[from], []published.Upload{{Name: filepath.Base(at), Path: at, Size: int64(len(b)), SHA256: published.Hash(b)}})
+		if err != nil && !r.Store.Conflict(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // anotherPublishes is the error where something stands in the shared lake that this

@@ -7,9 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"pixledger/attribute"
-	"pixledger/attribute/retention"
-	"pixledger/ingest"
 	"pixledger/report/publish"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
@@ -63,20 +60,18 @@ nothing to do it does nothing. Losses that are open go along.`,
 			defer store.Close()
 			debug.FreeOSMemory() // what the records took is DuckDB's now
 			bar, told := a.newProgress("publish:", rowProgress), false
-			err = publish.Run(c.Context(), publish.Options{
-				Lake: l, Store: store, Edge: cfg.Publish.Edge, After: cfg.Publish.After, Now: a.now(),
-				Kept: state.Latest[attribute.RetentionKind].Notes[retention.NoteBefore],
-				Gaps: ingest.Gaps(state, ingestSources(cfg), a.now()),
-				Session: lakedb.Options{
-					Memory: byteSize(cfg.Limits.Memory), Threads: cfg.Limits.Threads,
-					TempDir: cfg.tempDir(), TempSize: byteSize(cfg.Limits.TempSize), Now: a.now(),
-				},
-				Progress: func(done, total int64) { bar.set("dates", done, total) },
-				Tell: func(m *published.Manifest) {
-					told = true
-					fmt.Fprintln(a.stdout, "published "+partText(m))
-				},
-			})
+			o := a.publishOptions(cfg, l, state)
+			o.Store = store
+			o.Session = lakedb.Options{
+				Memory: byteSize(cfg.Limits.Memory), Threads: cfg.Limits.Threads,
+				TempDir: cfg.tempDir(), TempSize: byteSize(cfg.Limits.TempSize), Now: a.now(),
+			}
+			o.Progress = func(done, total int64) { bar.set("dates", done, total) }
+			o.Tell = func(m *published.Manifest) {
+				told = true
+				fmt.Fprintln(a.stdout, "published "+partText(m))
+			}
+			err = publish.Run(c.Context(), o)
 			bar.done()
 			if err != nil {
 				return err

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -322,6 +323,12 @@ func (m *metrics) sourceLabel(name string) string {
 	for _, s := range m.d.config().Sources {
 		if s.Name == name {
 			return name
+		}
+	}
+	if c := m.d.config().Collect; c != nil {
+		edge, _, _ := strings.Cut(name, "/") // a gap that an edge has published names its source too
+		if slices.Contains(c.Edges, edge) {
+			return edge
 		}
 	}
 	return others

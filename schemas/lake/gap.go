@@ -43,8 +43,8 @@ const (
 	GapSilent    GapReason = "silent"    // a busy source gave no line for a whole day
 )
 
-// GapReasons are all reasons.
-var GapReasons = []GapReason{GapDeleted, GapTruncated, GapLost, GapSilent, GapUnpublished}
+// GapReasons are all reasons of a source.
+var GapReasons = []GapReason{GapDeleted, GapTruncated, GapLost, GapSilent}
 
 // NewGapID gives the id of a gap, which is the same for whoever detects it.
 // mark is the position in the file, or a silent source's day.

@@ -32,6 +32,10 @@ func (s sharedStore) Put(ctx context.Context, folder string, files []published.U
 	return s.Destination.Put(ctx, folder, put)
 }
 
+func (s sharedStore) Replace(ctx context.Context, folder string, f published.Upload) error {
+	return s.Destination.Replace(ctx, folder, deliver.File(f))
+}
+
 func (s sharedStore) Fetch(ctx context.Context, name string, to io.Writer) error {
 	return s.Destination.Fetch(ctx, name, to)
 }

@@ -102,7 +102,13 @@ func (o *Options) take(ctx context.Context, m *published.Manifest) error {
 	draft := &lake.Draft{Kind: lake.CollectKind, At: o.Now().UTC(), Parts: []lake.Part{m.Part}}
 	for i, f := range m.Files {
 		name := fmt.Sprintf("f%d.parquet", i)
-		if err := o.fetch(ctx, staging, name, f); err != nil {
+		err := o.fetch(ctx, staging, name, f)
+		var other *otherFileError
+		if errors.As(err, &other) {
+			// Somebody may have been forgotten since.
+			f, err = o.fetchErased(ctx, staging, name, f, err)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", f.Path, err)
 		}
 		draft.Add = append(draft.Add, lake.Staged{
@@ -135,23 +141,59 @@ func (o *Options) fetch(ctx context.Context, staging *lake.Staging, name string,
 	if err == nil {
 		err = out.Sync()
 	}
-	if err = errors.Join(err, out.Close()); err != nil {
+	err = errors.Join(err, out.Close())
+	if counted.over {
+		return &otherFileError{"it is longer than the manifest says; nothing of the part was taken in"}
+	}
+	if err != nil {
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); counted.left != 0 || got != f.SHA256 {
-		return fmt.Errorf("is not what the manifest says: %d bytes with SHA-256 %s, not %d with %s; nothing of the part was taken in",
-			f.Bytes-counted.left, got, f.Bytes, f.SHA256)
+		return &otherFileError{fmt.Sprintf("is not what the manifest says: %d bytes with SHA-256 %s, not %d with %s; nothing of the part was taken in",
+			f.Bytes-counted.left, got, f.Bytes, f.SHA256)}
 	}
 	return nil
 }
 
+// fetchErased fetches the file that has taken the place of one in which somebody was
+// forgotten. Where there is none, the error is why the one of the manifest was refused.
+func (o *Options) fetchErased(ctx context.Context, staging *lake.Staging, name string, f published.File, refused error) (published.File, error) {
+	note, err := published.ErasedBytes(ctx, o.Store, f.Path)
+	if err != nil {
+		return f, err
+	}
+	for i := len(note.Files) - 1; i >= 0; i-- {
+		now := note.Files[i]
+		if now.Path != f.Path || now.Rows != f.Rows {
+			continue
+		}
+		if err := staging.Disk().Remove(filepath.Join(staging.Dir(), name)); err != nil {
+			return f, err
+		}
+		var other *otherFileError
+		if err = o.fetch(ctx, staging, name, now); !errors.As(err, &other) {
+			return now, err
+		}
+	}
+	return f, refused
+}
+
+// otherFileError is a file that is not the one that was asked for.
+type otherFileError struct{ what string }
+
+func (e *otherFileError) Error() string { return e.what }
+
 // counting refuses more bytes than there may be, so that no file fills the disk that
 // is another than the manifest says.
-type counting struct{ left int64 }
+type counting struct {
+	left int64
+	over bool
+}
 
 func (c *counting) Write(b []byte) (int, error) {
 	if int64(len(b)) > c.left {
-		return 0, errors.New("it is longer than the manifest says; nothing of the part was taken in")
+		c.over = true
+		return 0, errors.New("there is more than there may be")
 	}
 	c.left -= int64(len(b))
 	return len(b), nil

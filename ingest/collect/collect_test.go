@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -225,6 +226,49 @@ func TestCollectRefusesWhatIsDamaged(t *testing.T) {
 				t.Errorf("collected are %d and %d", state.Edges["edge-a"].Sequence, state.Edges["edge-b"].Sequence)
 			}
 		})
+	}
+}
+
+// A file in which somebody was forgotten is taken in as it stands there now.
+func TestCollectWhatWasErased(t *testing.T) {
+	l, err := lake.OpenOrCreate(filepath.Join(t.TempDir(), "lake"), testNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := shared(t)
+	const file = "events/edge=edge-a/type=click/date=2026-11-08/0001.parquet"
+	s.Set(file, []byte("3 clicks of 2026-11-08, of somebody whose name is longer than the one before"))
+	b := s.Files()[file]
+	if err := Run(t.Context(), options(l, s)); err == nil || !strings.Contains(err.Error(), "longer than the manifest says") {
+		t.Errorf("without a record: %v", err)
+	}
+	note, err := json.Marshal(published.Erased{Files: []published.File{
+		{Path: file, Rows: 3, Bytes: int64(len(b)), SHA256: published.Hash(b)},
+		{Path: file, Rows: 3, Bytes: 3, SHA256: published.Hash([]byte("yet"))}, // said, and not yet there
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Set(published.ErasedName(file), note)
+	if err := Run(t.Context(), options(l, s)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := holds(l); err != nil || !strings.Contains(got, "somebody whose name") {
+		t.Errorf("%v, it holds\n%s", err, got)
+	}
+	s.Set(file, []byte("yet"))
+	state, err := l.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	if parts, err := VerifyShared(t.Context(), l, state, s, func(what string) { found = append(found, what) }); err != nil || len(found) > 0 || parts != 4 {
+		t.Errorf("verify: %d parts, %v, %v", parts, err, found)
+	}
+	s.Set(file, []byte("other"))
+	s.Set("published/edge=edge-b/000000000001.json", nil)
+	if _, err := VerifyShared(t.Context(), l, state, s, func(what string) { found = append(found, what) }); err != nil || len(found) != 2 {
+		t.Errorf("verify: %v, %v", err, found)
 	}
 }
 

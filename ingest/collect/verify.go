@@ -53,7 +53,13 @@ func VerifyShared(ctx context.Context, l *lake.Lake, state *lake.State, s publis
 				continue
 			}
 			for _, f := range m.Files {
-				if size, ok := there[f.Path]; !ok || size != f.Bytes {
+				size, ok := there[f.Path]
+				if ok && size != f.Bytes {
+					if f, err = published.Now(ctx, s, f); err != nil {
+						return parts, err
+					}
+				}
+				if !ok || size != f.Bytes {
 					found(fmt.Sprintf("%s: %s is there with %d bytes, not %d", s.Name(), f.Path, size, f.Bytes))
 				}
 			}

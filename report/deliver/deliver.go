@@ -63,6 +63,8 @@ type store interface {
 	// deliver makes one attempt at one file, in the folder below the target's
 	// own, and tells whether it had to be sent.
 	deliver(ctx context.Context, folder string, f File) (sent bool, err error)
+	// replace makes one attempt at putting a file in the place of another.
+	replace(ctx context.Context, folder string, f File) error
 	// fetch makes one attempt at reading a file from a byte on; fs.ErrNotExist,
 	// wrapped, where it is not there.
 	fetch(ctx context.Context, name string, from int64, to io.Writer) error

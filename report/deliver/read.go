@@ -226,3 +226,5 @@ func (s *sftpStore) fetch(context.Context, string, int64, io.Writer) error { ret
 func (s *sftpStore) list(context.Context, string) (map[string]int64, error) {
 	return nil, noReading()
 }
+
+func (s *sftpStore) replace(context.Context, string, File) error { return noReading() }

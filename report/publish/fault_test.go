@@ -14,6 +14,8 @@ import (
 	"pixledger/schemas/disk"
 	"pixledger/schemas/disk/disktest"
 	"pixledger/schemas/lake"
+	"pixledger/schemas/lakedb"
+	"pixledger/schemas/lakedb/rewrite"
 	"pixledger/schemas/lakedb/rewrite/rewritetest"
 	"pixledger/schemas/published/publishedtest"
 )
@@ -165,6 +167,90 @@ func TestPublishAtEveryOperationOfTheDisk(t *testing.T) {
 			} else if err := check(root, store); err != nil {
 				t.Errorf("%s at operation %d (%s): %v", fault, at, whole.Told(at), err)
 			}
+		}
+	}
+}
+
+// forget puts another id in the place of a user's, as an erasure does.
+func (w *world) forget(user string) {
+	w.t.Helper()
+	l := w.lake()
+	state, err := l.State()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	job := rewrite.Job{
+		Lake: l, Kind: lake.ForgetKind, Now: testNow, Session: lakedb.Options{Threads: 1, TempDir: w.made},
+		Change: map[string]string{"events": "SELECT * REPLACE (CASE WHEN user_id = '" + user + "' THEN 'nobody' ELSE user_id END AS user_id) FROM rows_before"},
+	}
+	folders := map[string][]lake.File{}
+	for p, f := range state.Files {
+		if strings.HasPrefix(p, "events/") {
+			folders[filepath.Dir(p)] = append(folders[filepath.Dir(p)], f)
+		}
+	}
+	for p, files := range folders {
+		job.Folders = append(job.Folders, rewrite.Folder{Path: p, Files: files})
+	}
+	if _, err := rewrite.Run(w.t.Context(), job); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Who is forgotten on the edge is gone from what was published too, by the next run,
+// wherever it was killed: the same rows, without him.
+func TestForgottenInTheSharedLake(t *testing.T) {
+	w, s := faultWorld(t)
+	w.publish(s)
+	w.forget("user1")
+	users := func(s *publishedtest.Store) (n, all int) {
+		root := rewritetest.QuickDir(t)
+		if err := s.Save(root); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.db.QueryRow("SELECT count(*) FILTER (user_id = 'user1'), count(*) FROM read_parquet($1)", root+"/events/**/*.parquet").Scan(&n, &all); err != nil {
+			t.Fatal(err)
+		}
+		return n, all
+	}
+	before, rows := users(s)
+	if before == 0 {
+		t.Fatal("nobody was published")
+	}
+	root := w.root
+	for n := 1 + rand.IntN(*storeStep); ; n += *storeStep {
+		store := s.Copy()
+		w.root = root + fmt.Sprint(n)
+		copyFolder(t, root, w.root)
+		hit := false
+		store.Fail = func(i int, _ bool, _ string) error {
+			if i >= n {
+				hit = true
+				return errors.New("the machine is gone")
+			}
+			return nil
+		}
+		err := Run(context.Background(), w.options(w.lake(), store))
+		store.Fail = nil
+		if hit == (err == nil) {
+			t.Fatalf("operation %d: hit %v, %v", n, hit, err)
+		}
+		if err := w.whole(store); err != nil {
+			t.Fatalf("operation %d: %v", n, err)
+		}
+		expect(t, w.publish(store))
+		if err := w.agree(store, w.lake()); err != nil {
+			t.Fatalf("operation %d: %v", n, err)
+		}
+		if n, all := users(store); n != 0 || all != rows {
+			t.Errorf("%d rows of %d are left, of %d of %d", n, all, before, rows)
+		}
+		var found []string
+		if err := VerifyShared(context.Background(), w.lake(), store, "edge-a", func(s string) { found = append(found, s) }); err != nil || len(found) > 0 {
+			t.Errorf("verify: %v, %v", err, found)
+		}
+		if !hit {
+			break
 		}
 	}
 }

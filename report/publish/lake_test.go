@@ -124,7 +124,7 @@ func (w *world) ingest(d *disk.Disk, root, source string, lines ...line) error {
 		w.exec("DELETE FROM made_" + dataset)
 		if dataset == "events" {
 			w.exec(`INSERT INTO made_events BY NAME SELECT $1 || '-' || o AS event_id, CAST($2 AS TIMESTAMPTZ) + to_seconds(o % 86400) AS event_time, CAST($2 AS TIMESTAMPTZ) AS ingested_at,
-				'edge-1' AS edge, $1 AS source_id, o AS source_offset, 'GET' AS method, 200::SMALLINT AS status, 'unknown' AS consent, 'user' || (o * 7) % 5 AS user_id,
+				'edge-1' AS edge, $1 AS source_id, o AS source_offset, 'GET' AS method, 200::SMALLINT AS status, 'unknown' AS consent, 'user' || (o // 10) % 5 AS user_id,
 				MAP {'k': 'v' || o} AS params FROM range($3::BIGINT, $4::BIGINT, 10) AS t (o)`, source, x.date, first, at)
 		} else {
 			w.exec(`INSERT INTO made_rejects BY NAME SELECT CAST($2 AS TIMESTAMPTZ) AS ingested_at, 'edge-1' AS edge, $1 AS source_id, o AS source_offset, 'malformed' AS reason,
@@ -221,7 +221,13 @@ func manifests(s *publishedtest.Store) ([]*published.Manifest, error) {
 			return nil, err
 		}
 		for _, f := range m.Files {
-			if b, ok := files[f.Path]; !ok || published.Hash(b) != f.SHA256 || int64(len(b)) != f.Bytes {
+			note, err := published.ErasedBytes(context.Background(), s, f.Path)
+			if err != nil {
+				return nil, err
+			}
+			b, ok := files[f.Path]
+			same := func(f published.File) bool { return published.Hash(b) == f.SHA256 && int64(len(b)) == f.Bytes }
+			if !ok || !same(f) && !slices.ContainsFunc(note.Files, same) {
 				return nil, fmt.Errorf("%s of manifest %d: is there %v, with %d bytes", f.Path, n, ok, len(b))
 			}
 		}

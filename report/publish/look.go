@@ -24,6 +24,7 @@ type Standing struct {
 	At      *time.Time // when its last part was made
 	Waiting []string   // dates of which something is to be published now
 	Late    []string   // those of them that were to be published two hours ago
+	Erasing bool       // somebody was forgotten, and the shared lake does not know yet
 	Pending string     // the date whose part is under way, or was when a run was cut
 	Failure *Failure   // of the last run; nil: it did not fail
 }
@@ -60,6 +61,11 @@ func Look(state *lake.State, o Options) (*Standing, error) {
 			s.Pending = m.Date
 		}
 	}
+	done, err := erasedUpTo(o.Lake)
+	if err != nil {
+		return nil, err
+	}
+	s.Erasing = parts.last() > 0 && state.Latest[lake.ForgetKind].Seq > done
 	s.Failure, err = ReadFailure(o.Lake)
 	return s, err
 }
@@ -132,7 +138,13 @@ func VerifyShared(ctx context.Context, l *lake.Lake, s published.Store, edge str
 		}
 		delete(there, name)
 		for _, f := range m.Files {
-			if size, ok := there[f.Path]; !ok {
+			size, ok := there[f.Path]
+			if ok && size != f.Bytes {
+				if f, err = published.Now(ctx, s, f); err != nil {
+					return err
+				}
+			}
+			if !ok {
 				found(fmt.Sprintf("%s: %s is not there", s.Name(), f.Path))
 			} else if size != f.Bytes {
 				found(fmt.Sprintf("%s: %s has %d bytes, not %d", s.Name(), f.Path, size, f.Bytes))

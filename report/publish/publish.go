@@ -94,6 +94,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := r.parts.agree(state); err != nil {
 		return err
 	}
+	if err := r.erase(ctx, state); err != nil {
+		return err
+	}
 	due := r.parts.due(state, &o)
 	for i, d := range due {
 		if o.Progress != nil {

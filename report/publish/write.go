@@ -50,7 +50,7 @@ func (r *publishing) write(ctx context.Context, d *dueDay) error {
 		if err != nil {
 			return err
 		}
-		w := &writing{publishing: r, due: d, state: state}
+		w := &writing{publishing: r, due: d, state: state, at: pendingFolder}
 		err = w.run(ctx)
 		if err == nil || attempt == 5 || ctx.Err() != nil {
 			return err
@@ -68,34 +68,17 @@ type writing struct {
 	*publishing
 	due      *dueDay
 	state    *lake.State
+	at       string // the folder below the lake for its files
 	db       *lakedb.DB
 	manifest *published.Manifest
 }
 
 func (w *writing) run(ctx context.Context) (err error) {
 	dk, pending := w.Lake.Disk(), w.Lake.Path(pendingFolder)
-	if err := dk.RemoveAll(pending); err != nil {
-		return err
-	}
-	if err := dk.MkdirAll(filepath.Join(pending, "scratch"), lake.DirMode); err != nil {
-		return err
-	}
-	if w.db, err = lakedb.OpenSession(ctx, w.Lake, w.state, w.Session); err != nil {
+	if err := w.prepare(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.db.Close()) }()
-	for _, s := range []string{
-		"SET preserve_insertion_order = true", "SET VARIABLE edge = $1::VARCHAR",
-		"CREATE TEMP TABLE part_logs (source_id VARCHAR, from_offset BIGINT, to_offset BIGINT)",
-	} {
-		var args []any
-		if strings.Contains(s, "$1") {
-			args = []any{w.Edge}
-		}
-		if _, err := w.db.ExecContext(ctx, s, args...); err != nil {
-			return fmt.Errorf("prepare to publish: %w", err)
-		}
-	}
 	d := w.due
 	w.manifest = &published.Manifest{
 		Version: published.Version, At: w.Now.UTC(), Files: []published.File{},
@@ -234,7 +217,7 @@ func (w *writing) file(ctx context.Context, d schemas.Dataset, from, to string, 
 	if rows != want {
 		return fmt.Errorf("the lake has %d rows of it, the account %d; nothing of the day is published, see `pixledger verify`", rows, want)
 	}
-	pending := w.Lake.Path(pendingFolder)
+	pending := w.Lake.Path(w.at)
 	made := filepath.Join(pending, "scratch", "made.parquet")
 	if _, err := w.db.ExecContext(ctx, statement, made); err != nil {
 		return err

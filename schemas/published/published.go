@@ -7,8 +7,9 @@
 //	published/edge=NAME/NNNNNNNNNNNN.json          manifests: a part is there when its manifest is
 //	published/edge=NAME/edge.json                  which lake publishes under the name
 //	published/edge=NAME/started/NNNNNNNNNNNN.json  which part is under way
+//	erased/edge=NAME/…/NNNN.parquet.json           which file took the place of another when somebody was forgotten
 //
-// Nothing that stands there ever changes. A part is a UTC date's first publication,
+// Nothing else that stands there ever changes. A part is a UTC date's first publication,
 // number 1, or what came late for it, numbers 2 and on.
 package published
 
@@ -18,8 +19,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"strings"
 	"time"
@@ -40,6 +43,9 @@ type Store interface {
 	// with the same bytes is left, one with others is an error that Conflict knows;
 	// none appears before it is whole, and none is ever replaced.
 	Put(ctx context.Context, folder string, files []Upload) error
+	// Replace puts a file in the place of the one of its name, in one step: for what
+	// must be erased there.
+	Replace(ctx context.Context, folder string, file Upload) error
 	// Fetch writes a file's bytes; fs.ErrNotExist, wrapped, where there is none.
 	Fetch(ctx context.Context, name string, to io.Writer) error
 	// List gives the sizes of all files below a folder, by name.
@@ -245,4 +251,46 @@ func Fetch(ctx context.Context, s Store, name string) ([]byte, error) {
 	var b bytes.Buffer
 	err := s.Fetch(ctx, name, &b)
 	return b.Bytes(), err
+}
+
+// Erased says that the rows of a file have others in their place, because somebody was
+// to be forgotten: the same lines, with less in them. Of its files the last is the one
+// that stands there now, or is about to.
+type Erased struct {
+	Files []File `json:"files"`
+}
+
+// ErasedName is where it stands that a file was erased in.
+func ErasedName(file string) string { return "erased/edge=" + edgeOf(file) + "/" + file + ".json" }
+
+func edgeOf(file string) string {
+	_, rest, _ := strings.Cut(file, "/edge=")
+	edge, _, _ := strings.Cut(rest, "/")
+	return edge
+}
+
+// ErasedBytes gives what has taken the place of a file; nothing, where nothing has.
+func ErasedBytes(ctx context.Context, s Store, file string) (*Erased, error) {
+	b, err := Fetch(ctx, s, ErasedName(file))
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Erased{}, nil
+	}
+	var e Erased
+	if err == nil {
+		err = json.Unmarshal(b, &e)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ErasedName(file), err)
+	}
+	return &e, nil
+}
+
+// Now gives the file that stands in the place of one that was published: itself, unless
+// somebody in it was forgotten since.
+func Now(ctx context.Context, s Store, f File) (File, error) {
+	note, err := ErasedBytes(ctx, s, f.Path)
+	if err == nil && len(note.Files) > 0 {
+		f = note.Files[len(note.Files)-1]
+	}
+	return f, err
 }

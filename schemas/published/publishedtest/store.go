@@ -130,6 +130,22 @@ func (s *Store) Put(_ context.Context, folder string, files []published.Upload) 
 	return nil
 }
 
+// Replace implements published.Store.
+func (s *Store) Replace(_ context.Context, folder string, f published.Upload) error {
+	name := path.Join(folder, f.Name)
+	return s.do("replace "+name, func() error {
+		b, err := os.ReadFile(f.Path)
+		if err != nil {
+			return err
+		}
+		if int64(len(b)) != f.Size || published.Hash(b) != f.SHA256 {
+			return fmt.Errorf("%s is not what was to be put", f.Path)
+		}
+		s.Set(name, b)
+		return nil
+	})
+}
+
 // Fetch implements published.Store.
 func (s *Store) Fetch(_ context.Context, name string, to io.Writer) error {
 	return s.do("fetch "+name, func() error {

@@ -36,6 +36,7 @@ type publishStatus struct {
 	Last    string     `json:"last_date,omitempty"`
 	At      *time.Time `json:"last_published"`
 	Waiting []string   `json:"waiting_dates"`
+	Erasing bool       `json:"waiting_erasure"` // somebody was forgotten, and the shared lake does not know yet
 	Failing *time.Time `json:"failing_since"`
 	Error   string     `json:"error,omitempty"`
 }
@@ -52,13 +53,15 @@ func (r *statusReport) publishes(a *app, cfg *Config, l *lake.Lake, state *lake.
 	}
 	r.Publish = &publishStatus{
 		To: cfg.Publish.To.String(), Edge: cfg.Publish.Edge, Parts: s.Parts, Dates: s.Dates, Last: s.Last, At: s.At,
-		Waiting: append([]string{}, s.Waiting...),
+		Waiting: append([]string{}, s.Waiting...), Erasing: s.Erasing,
 	}
 	switch {
 	case s.Failure != nil:
 		r.Publish.Failing, r.Publish.Error = &s.Failure.Since, s.Failure.Error
 		r.warn("publishing fails since "+stamp(&s.Failure.Since)+": "+s.Failure.Error,
 			"mend the cause; the daemon tries again on schedule, `pixledger publish` at once. The centre can't close what is not published")
+	case s.Erasing && r.Now.Sub(state.Latest[lake.ForgetKind].At) > 2*time.Hour:
+		r.warn("users were forgotten here, and still stand in the shared lake", "`pixledger publish` erases them there; see below whether its job runs")
 	case len(s.Late) > 0:
 		r.warn(fmt.Sprintf("%s over, and not published: %s", count(len(s.Late), "date"), daysText(s.Late)),
 			"`pixledger publish` does it at once, and says what is in the way; see below whether its job runs")
@@ -122,6 +125,7 @@ func (s *publishStatus) rows(add func(section, name, figure string, value any)) 
 	add("publish", s.Edge, "last_date", s.Last)
 	add("publish", s.Edge, "last_published", s.At)
 	add("publish", s.Edge, "waiting_dates", len(s.Waiting))
+	add("publish", s.Edge, "waiting_erasure", s.Erasing)
 	add("publish", s.Edge, "failing_since", s.Failing)
 	add("publish", s.Edge, "error", s.Error)
 }

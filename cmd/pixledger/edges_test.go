@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -145,10 +146,7 @@ func (w *edgesWorld) compare() {
 		"the ledger":   "SELECT * EXCLUDE (catalog_digest) FROM ledger WHERE kind = 'booking' ORDER BY ALL",
 		"events":       "SELECT event_id, event_time, edge, type, date, source_offset, user_id, pixel_id, tracker_id, order_id, value FROM events ORDER BY ALL",
 	} {
-		got, want := w.run("centre", "query", statement, "--format", "csv"), w.run("one", "query", statement, "--format", "csv")
-		if got != want || strings.Count(want, "\n") < 3 {
-			w.t.Errorf("%s differ: %d lines, and %d\n%s", what, strings.Count(got, "\n"), strings.Count(want, "\n"), firstDifference(want, got))
-		}
+		w.same(what, statement)
 	}
 	quality := []string{"report", "data_quality", "--range", "lifetime", "--format", "csv"}
 	if got, want := w.run("centre", quality...), w.run("one", quality...); got != want {
@@ -228,27 +226,50 @@ func TestEdgesInAFolder(t *testing.T) {
 		t.Errorf("late: %s", out)
 	}
 	next := []string{"--now", "2026-11-15T12:00:00Z"}
-	for _, e := range edgeNames {
+	for _, e := range edgeNames[:2] {
 		w.run(e, append([]string{"publish"}, next...)...)
 	}
 	w.run("centre", append([]string{"collect"}, next...)...)
 	w.run("one", append([]string{"ingest"}, next...)...)
-	for _, at := range []string{"centre", "one"} {
-		if out := w.run(at, append([]string{"close"}, next...)...); !strings.Contains(out, "adjusted:") {
+	// A date that an edge does not publish can be answered for.
+	why = w.refuses("edge edge-c has not published 2026-11-13", "centre", append([]string{"close"}, next...)...)
+	_, gap, _ := strings.Cut(why, "gap ")
+	gap, _, _ = strings.Cut(gap, ":")
+	for at, more := range map[string][]string{"one": nil, "centre": {"--accept-gap", gap, "--by", "Ms Fine"}} {
+		if out := w.run(at, slices.Concat([]string{"close"}, more, next)...); !strings.Contains(out, "adjusted:") {
 			t.Errorf("%s: %s", at, out)
 		}
 	}
-	w.compare()
-	// A date that an edge never publishes can be answered for.
-	later := []string{"--now", "2026-11-16T12:00:00Z"}
-	for _, e := range edgeNames[:2] {
-		w.run(e, append([]string{"publish"}, later...)...)
+	w.same("the ledger", "SELECT * EXCLUDE (catalog_digest, entry_id) FROM ledger ORDER BY ALL")
+
+	// Who is forgotten on an edge is erased in the shared lake by its next publishing.
+	const user = "0B0C5F2C11D09BE7418A0C27D5A1E0F3"
+	if out := w.run("edge-b", "forget", user); !strings.Contains(out, "the next `pixledger publish` erases it there") {
+		t.Errorf("forget: %s", out)
 	}
-	w.run("centre", append([]string{"collect"}, later...)...)
-	why = w.refuses("edge edge-c has not published 2026-11-14", "centre", append([]string{"close"}, later...)...)
-	_, gap, _ := strings.Cut(why, "gap ")
-	gap, _, _ = strings.Cut(gap, ":")
-	w.run("centre", append([]string{"close", "--accept-gap", gap, "--by", "Ms Fine"}, later...)...)
+	w.run("edge-b", "publish")
+	var left int
+	statement := "SELECT count(*) FROM events WHERE edge = 'edge-b' AND user_id = '" + user + "'"
+	if err := w.sharedViews(w.path("shared")).QueryRow(statement).Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d rows of the forgotten user are left, %v", left, err)
+	}
+	for at, want := range map[string]string{"edge-b": "in the shared lake as they were published", "centre": "in the shared lake as they were collected"} {
+		if out := w.run(at, "verify", "--shared"); !strings.Contains(out, want) {
+			t.Errorf("%s: verify: %s", at, out)
+		}
+	}
+	if out := w.run("edge-b", "status", "--format", "table"); !strings.Contains(out, "publishes to") || strings.Contains(out, "warning") {
+		t.Errorf("status: %s", out)
+	}
+}
+
+// same holds what the centre says against the lake that reads all logs itself.
+func (w *edgesWorld) same(what, statement string) {
+	w.t.Helper()
+	got, want := w.run("centre", "query", statement, "--format", "csv"), w.run("one", "query", statement, "--format", "csv")
+	if got != want || strings.Count(want, "\n") < 3 {
+		w.t.Errorf("%s differ: %d lines, and %d\n%s", what, strings.Count(got, "\n"), strings.Count(want, "\n"), firstDifference(want, got))
+	}
 }
 
 // sharedViews opens a DuckDB of its own over the folder of a shared lake, as the SQL

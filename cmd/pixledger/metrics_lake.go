@@ -177,6 +177,9 @@ func (m *metrics) gaps(t *told, state *lake.State) {
 // not fit the ledger nothing is told: the close says why, and its job fails.
 func (m *metrics) ledger(t *told, state *lake.State) {
 	cfg := m.d.config()
+	if cfg.Schedule.Close == "" { // an edge: the centre closes
+		return
+	}
 	plan, err := calendarOf(cfg).Plan(state, m.d.app.now())
 	if err != nil {
 		return

@@ -84,12 +84,20 @@ type GapsError struct{ Gaps []lake.Gap }
 
 func (e *GapsError) Error() string {
 	var b strings.Builder
-	b.WriteString("nothing was closed: lines of the days to be closed may be lost")
 	unpublished := 0
+	for _, g := range e.Gaps {
+		if g.Reason == lake.GapUnpublished {
+			unpublished++
+		}
+	}
+	if unpublished == len(e.Gaps) {
+		b.WriteString("nothing was closed: edges have not published the days to be closed")
+	} else {
+		b.WriteString("nothing was closed: lines of the days to be closed may be lost")
+	}
 	for _, g := range e.Gaps {
 		days := g.Days()
 		if g.Reason == lake.GapUnpublished {
-			unpublished++
 			fmt.Fprintf(&b, "\n  gap %s: edge %s has not published %s, or it is not collected yet", g.ID, g.Source, days[0])
 			continue
 		}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -143,6 +142,3 @@ func strangers(cfg *Config, state *lake.State) []string {
 	}
 	return out
 }
-
-// edgesText names edges: "edge-a, edge-b".
-func edgesText(names []string) string { return strings.Join(names, ", ") }

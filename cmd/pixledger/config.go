@@ -450,6 +450,12 @@ func (r *configReader) exports(list yamlfile.Value) []Export {
 // destination gives the target of an export; relative folders and files in it
 // are of the configuration's folder.
 func (r *configReader) destination(v yamlfile.Value) deliver.Target {
+	return r.target(v, func(t deliver.Target) bool { return amongData(t, r.lake) }, amongDataWhat, amongDataAllowed)
+}
+
+// target gives a place that a value names, unless it is wrong, which what and
+// allowed say.
+func (r *configReader) target(v yamlfile.Value, wrong func(deliver.Target) bool, what, allowed string) deliver.Target {
 	spec, given := v.Text()
 	if !given || v.Refused() {
 		return deliver.Target{}
@@ -458,8 +464,8 @@ func (r *configReader) destination(v yamlfile.Value) deliver.Target {
 	var mistake *deliver.SpecError
 	if errors.As(err, &mistake) {
 		v.Refuse(mistake.What, mistake.Allowed)
-	} else if amongData(t, r.lake) {
-		v.Refuse(amongDataWhat, amongDataAllowed)
+	} else if wrong(t) {
+		v.Refuse(what, allowed)
 	}
 	return t
 }

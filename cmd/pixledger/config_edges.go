@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -68,18 +67,8 @@ func (r *configReader) collect(v yamlfile.Value) *CollectConfig {
 
 // shared gives where a shared lake stands.
 func (r *configReader) shared(v yamlfile.Value) deliver.Target {
-	spec, given := v.Text()
-	if !given || v.Refused() {
-		return deliver.Target{}
-	}
-	t, err := deliver.Parse(spec, r.dir)
-	var mistake *deliver.SpecError
-	if errors.As(err, &mistake) {
-		v.Refuse(mistake.What, mistake.Allowed)
-	} else if t.Within(r.lake) && r.lake != "" {
-		v.Refuse("the shared lake lies in this machine's own", "a folder of its own")
-	}
-	return t
+	return r.target(v, func(t deliver.Target) bool { return r.lake != "" && t.Within(r.lake) },
+		"the shared lake lies in this machine's own", "a folder of its own")
 }
 
 // jobsOfEdges gives the jobs of edges and their centre times. On an edge those that

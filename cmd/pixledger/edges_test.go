@@ -107,6 +107,15 @@ func (w *edgesWorld) one() (click, conversion string) {
 	return click, w.log("edge-c", edgesBegin.Add(30*time.Hour), user, "/px?id=9012&order_id=the-one&value=99.5")
 }
 
+// earned fails unless the centre gives the conversion to the click, once.
+func (w *edgesWorld) earned(click, conversion string) {
+	w.t.Helper()
+	won := w.run("centre", "query", "SELECT outcome, conversion_type, touch_id, booked_revenue FROM attributions WHERE conversion_id = '"+conversion+"'", "--format", "csv")
+	if want := "outcome,conversion_type,touch_id,booked_revenue\nattributed,post_click," + click + ",12.500000\n"; won != want {
+		w.t.Errorf("the one is %s", won)
+	}
+}
+
 // try runs a command in one of the folders.
 func (w *edgesWorld) try(at string, args ...string) (out, errOut string, code int) {
 	w.t.Helper()
@@ -199,10 +208,7 @@ func TestEdgesInAFolder(t *testing.T) {
 		w.run(at, "close")
 	}
 	w.compare()
-	won := w.run("centre", "query", "SELECT outcome, conversion_type, touch_id, booked_revenue FROM attributions WHERE conversion_id = '"+conversion+"'", "--format", "csv")
-	if want := "outcome,conversion_type,touch_id,booked_revenue\nattributed,post_click," + click + ",12.500000\n"; won != want {
-		t.Errorf("the one is %s", won)
-	}
+	w.earned(click, conversion)
 	if out := w.run("centre", "explain", conversion); !strings.Contains(out, "edge-b:"+w.path("edge-b", "pixel.log")+":") {
 		t.Errorf("explain: %s", out)
 	}

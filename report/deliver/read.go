@@ -25,7 +25,7 @@ func (d *Destination) Fetch(ctx context.Context, name string, to io.Writer) erro
 		return fmt.Errorf("fetch from %s: %q is no file below it", d.target, name)
 	}
 	counted := &counting{to: to}
-	return d.read(ctx, name, func(ctx context.Context) error {
+	return d.again(ctx, name, true, func(ctx context.Context) error {
 		err := d.store.fetch(ctx, name, counted.n, beatingWriter{ctx, counted, d.pulse})
 		if counted.err != nil {
 			return &fault{what: "write what was fetched", err: counted.err, permanent: true}
@@ -41,7 +41,7 @@ func (d *Destination) List(ctx context.Context, folder string) (map[string]int64
 		return nil, fmt.Errorf("list %s: %q is no folder below it", d.target, folder)
 	}
 	var out map[string]int64
-	err := d.read(ctx, folder, func(ctx context.Context) (err error) {
+	err := d.again(ctx, folder, true, func(ctx context.Context) (err error) {
 		out, err = d.store.list(ctx, folder)
 		return err
 	})
@@ -51,8 +51,9 @@ func (d *Destination) List(ctx context.Context, folder string) (map[string]int64
 // Target is what the destination is open to.
 func (d *Destination) Target() Target { return d.target }
 
-// read makes attempts at something that changes nothing.
-func (d *Destination) read(ctx context.Context, name string, attempt func(context.Context) error) error {
+// again makes as many attempts as it may take at something that may be done twice.
+// reading says that it changes nothing there.
+func (d *Destination) again(ctx context.Context, name string, reading bool, attempt func(context.Context) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	defer d.store.hangUp()
@@ -74,7 +75,7 @@ func (d *Destination) read(ctx context.Context, name string, attempt func(contex
 		failed := d.failed(ctx, File{Name: name}, attempts, err)
 		var e *Error
 		if errors.As(failed, &e) {
-			e.reading = true
+			e.reading = reading
 			if e.Remedy == nextTime {
 				e.Remedy = ""
 			}

@@ -10,7 +10,7 @@ import (
 // finds the old one or the new one. It is for what must be erased; what was delivered
 // is otherwise never changed.
 func (d *Destination) Replace(ctx context.Context, folder string, f File) error {
-	return d.read(ctx, path.Join(folder, f.Name), func(ctx context.Context) error { return d.store.replace(ctx, folder, f) })
+	return d.again(ctx, path.Join(folder, f.Name), false, func(ctx context.Context) error { return d.store.replace(ctx, folder, f) })
 }
 
 func (s *bucketStore) replace(ctx context.Context, folder string, f File) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -138,14 +137,7 @@ func (w *world) ingest(d *disk.Disk, root, source string, lines ...line) error {
 		}
 		sum := sha256.Sum256(b)
 		staged := lake.Staged{Folder: folder, Name: fmt.Sprint(i), Rows: int64(x.n), Bytes: int64(len(b)), SHA256: hex.EncodeToString(sum[:])}
-		f, err := d.Create(filepath.Join(s.Dir(), staged.Name), lake.FileMode, true)
-		if err != nil {
-			return err
-		}
-		if _, err = f.Write(b); err == nil {
-			err = f.Sync()
-		}
-		if err := errors.Join(err, f.Close()); err != nil {
+		if err := rewritetest.Write(d, filepath.Join(s.Dir(), staged.Name), b); err != nil {
 			return err
 		}
 		draft.Add = append(draft.Add, staged)

@@ -1,16 +1,11 @@
 package publish
 
 import (
-	"bufio"
 	"context"
-	"crypto/sha256"
 	"database/sql/driver"
 	_ "embed" // the statements
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -18,6 +13,7 @@ import (
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
+	"pixledger/schemas/lakedb/rewrite"
 	"pixledger/schemas/published"
 )
 
@@ -224,7 +220,7 @@ func (w *writing) file(ctx context.Context, d schemas.Dataset, from, to string, 
 	}
 	at := filepath.Join(pending, pendingName(len(w.manifest.Files)))
 	out := published.File{Path: path.Join(to, published.FileName(w.due.number)), Rows: rows}
-	if out.SHA256, out.Bytes, err = w.take(made, at); err != nil {
+	if out.SHA256, out.Bytes, err = rewrite.Take(w.Lake.Disk(), made, at); err != nil {
 		return err
 	}
 	// What stands in the file that is published is what counts.
@@ -247,27 +243,4 @@ func (w *writing) file(ctx context.Context, d schemas.Dataset, from, to string, 
 func (w *writing) sum(ctx context.Context, statement string, args ...any) (rows int64, sum string, err error) {
 	err = w.db.QueryRowContext(ctx, statement, args...).Scan(&rows, &sum)
 	return rows, sum, err
-}
-
-// take brings a file that DuckDB has written to its place, synced, by the one way by
-// which the lake is changed, and gives its hash and length.
-func (w *writing) take(from, to string) (sum string, size int64, err error) {
-	in, err := os.Open(from)
-	if err != nil {
-		return "", 0, err
-	}
-	defer func() { _ = in.Close() }()
-	out, err := w.Lake.Disk().Create(to, lake.FileMode, true)
-	if err != nil {
-		return "", 0, err
-	}
-	hash := sha256.New()
-	size, err = io.Copy(io.MultiWriter(out, hash), bufio.NewReaderSize(in, 1<<20))
-	if err == nil {
-		err = out.Sync()
-	}
-	if err = errors.Join(err, out.Close()); err != nil {
-		return "", 0, err
-	}
-	return hex.EncodeToString(hash.Sum(nil)), size, w.Lake.Disk().Remove(from)
 }

@@ -20,10 +20,14 @@ import (
 
 // publishOptions are what is published; the shared lake is opened by who needs it.
 func (a *app) publishOptions(cfg *Config, l *lake.Lake, state *lake.State) publish.Options {
+	gaps := ingest.Gaps(state, ingestSources(cfg), a.now())
 	return publish.Options{
 		Lake: l, Edge: cfg.Publish.Edge, After: cfg.Publish.After, Now: a.now(),
 		Kept: state.Latest[attribute.RetentionKind].Notes[retention.NoteBefore],
-		Gaps: ingest.Gaps(state, ingestSources(cfg), a.now()),
+		// A silence that is only warned of here is in no close's way there.
+		Gaps: slices.DeleteFunc(gaps, func(g lake.Gap) bool {
+			return g.Reason == lake.GapSilent && !gapBlocks(cfg, &lake.State{}, &g)
+		}),
 	}
 }
 

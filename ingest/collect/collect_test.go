@@ -22,7 +22,7 @@ import (
 	"pixledger/schemas/published/publishedtest"
 )
 
-var faultStep = flag.Int("faults.step", 40, "try every n-th operation of a disk, from a random one on")
+var faultStep = flag.Int("faults.step", 80, "try every n-th operation of a disk, from a random one on")
 
 var testNow = time.Date(2026, 11, 12, 12, 0, 0, 0, time.UTC)
 

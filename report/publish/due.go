@@ -161,9 +161,6 @@ func (p *parts) due(state *lake.State, o *Options) []*dueDay {
 			continue
 		}
 		d.to, d.first = to, first
-		if first == "" { // there is no event yet
-			d.first = date
-		}
 		out = append(out, d)
 	}
 	return out

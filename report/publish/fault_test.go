@@ -21,8 +21,8 @@ import (
 )
 
 var (
-	faultStep = flag.Int("faults.step", 150, "try every n-th operation of a disk, from a random one on")
-	storeStep = flag.Int("store.step", 6, "the same of the shared lake")
+	faultStep = flag.Int("faults.step", 250, "try every n-th operation of a disk, from a random one on")
+	storeStep = flag.Int("store.step", 12, "the same of the shared lake")
 )
 
 func copyFolder(t *testing.T, from, to string) {

@@ -150,3 +150,26 @@ func TestRecordsAreFetchedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// An edge without an event publishes its account, and says that it has no first date.
+// What retention has erased is not published as if it were all there was.
+func TestWithoutEventsAndBeforeTheFirst(t *testing.T) {
+	w, s := newWorld(t), publishedtest.New()
+	w.read("a", line{"reject", "1999-12-31", 2}, line{"ignored", first, 1})
+	expect(t, w.publish(s), "1999-12-31/1", first+"/1", second+"/1")
+	all, err := manifests(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all[0].First != "" || len(all[2].Rejects) != 1 || all[2].Files[0].Rows != 2 {
+		t.Errorf("published are %+v", all)
+	}
+	w.read("a", line{"click", second, 1})
+	expect(t, w.publish(s), second+"/2", "2026-11-10/1")
+	if all, err = manifests(s); err != nil || all[3].First != second {
+		t.Errorf("the first date is %q, %v", all[3].First, err)
+	}
+	late := newWorld(t)
+	late.read("a", line{"click", first, 1}, line{"click", "2026-11-10", 1})
+	expect(t, late.publish(publishedtest.New(), func(o *Options) { o.Kept = second }), second+"/1", "2026-11-10/1")
+}

@@ -21,7 +21,8 @@ type Part struct {
 	// Date is the UTC date of the events, and Number numbers its parts, from 1.
 	Date   string `json:"date"`
 	Number int    `json:"number"`
-	// First is the first UTC date that the edge has published, or will.
+	// First is the first UTC date that the edge has an event of, and publishes all from
+	// there on; empty while it has none.
 	First string `json:"first_date"`
 	// Manifest is the SHA-256 of the manifest, which can't hold it itself.
 	Manifest string `json:"manifest_sha256,omitempty"`
@@ -56,7 +57,7 @@ func (p *Part) Check() error {
 		return fmt.Errorf("a part is of the edge %q", p.Edge)
 	case p.Sequence < 1 || p.Number < 1 || int64(p.Number) > p.Sequence:
 		return fmt.Errorf("part %d of %s is number %d of %s", p.Sequence, p.Edge, p.Number, p.Date)
-	case !isDate(p.Date) || !isDate(p.First):
+	case !isDate(p.Date) || p.First != "" && !isDate(p.First):
 		return fmt.Errorf("part %d of %s is of the date %q, and the first is %q", p.Sequence, p.Edge, p.Date, p.First)
 	case p.Account == nil:
 		return fmt.Errorf("part %d of %s has no account", p.Sequence, p.Edge)
@@ -125,7 +126,7 @@ func (s *State) foldPart(r *Record, p *Part) error {
 	day.Number, day.Gaps = p.Number, p.Gaps
 	day.Account.Add(p.Account)
 	edge.Sequence, edge.Manifest, edge.At = p.Sequence, p.Manifest, r.At
-	if edge.First == "" || p.First < edge.First {
+	if p.First != "" && (edge.First == "" || p.First < edge.First) {
 		edge.First = p.First
 	}
 	edge.Days[p.Date] = day
@@ -160,7 +161,7 @@ const GapUnpublished GapReason = "unpublished"
 
 // UnpublishedGaps lists the UTC dates in [from, until) that edges which are expected
 // to publish have not published, each as a gap. An edge is expected from the first
-// date that it says it has; one that has published nothing, for all. They follow from
+// date that it has an event of; one without an event, for all. They follow from
 // what was brought in, so that a date is no gap any more once it is.
 func (s *State) UnpublishedGaps(edges []string, from, until time.Time) []Gap {
 	var out []Gap
@@ -168,7 +169,7 @@ func (s *State) UnpublishedGaps(edges []string, from, until time.Time) []Gap {
 		date := t.Format(time.DateOnly)
 		for _, name := range edges {
 			edge := s.Edges[name]
-			if edge != nil && (date < edge.First || edge.Days[date] != nil) {
+			if edge != nil && (edge.First != "" && date < edge.First || edge.Days[date] != nil) {
 				continue
 			}
 			out = append(out, Gap{

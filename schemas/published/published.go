@@ -203,6 +203,13 @@ func (m *Manifest) check() error {
 			return fmt.Errorf("it has %d rows of %s, its account %d", got, t, want)
 		}
 	}
+	for _, counts := range []map[string]int64{m.Account.Events, m.Account.Rejects, m.Account.NotCounted, {"": m.Account.Ignored}} {
+		for _, n := range counts {
+			if n < 0 {
+				return fmt.Errorf("its account counts %d lines", n)
+			}
+		}
+	}
 	sum := &lake.Counts{}
 	for _, g := range m.Logs {
 		if g.Account == nil {
@@ -248,9 +255,22 @@ const EdgeForm = "letters, digits and . _ -, at most 60, such as edge-a"
 
 // Fetch reads a small file whole.
 func Fetch(ctx context.Context, s Store, name string) ([]byte, error) {
-	var b bytes.Buffer
-	err := s.Fetch(ctx, name, &b)
+	b := &small{}
+	err := s.Fetch(ctx, name, b)
 	return b.Bytes(), err
+}
+
+// most is how large a manifest may be: what is larger is none.
+const most = 64 << 20
+
+// small is a file that is kept in memory.
+type small struct{ bytes.Buffer }
+
+func (s *small) Write(b []byte) (int, error) {
+	if s.Len()+len(b) > most {
+		return 0, fmt.Errorf("it is larger than %d bytes", most)
+	}
+	return s.Buffer.Write(b)
 }
 
 // Erased says that the rows of a file have others in their place, because somebody was

@@ -31,8 +31,9 @@ type app struct {
 	wait       time.Duration
 	jobPipe    int // the descriptor by which a daemon runs this command; 0: nobody does
 
-	given      []byte // the configuration's content, where it is not its file's
-	mostMemory int64  // limits.memory is no more; 0: what is configured
+	given      []byte     // the configuration's content, where it is not its file's
+	mostMemory int64      // limits.memory is no more; 0: what is configured
+	ready      *readyLake // opened before the command was known; nil: it opens its own
 
 	log *logging.Handler // of a command that runs for long; nil: plain lines
 
@@ -97,6 +98,7 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 		{groupAnswer, a.reportCommand()}, {groupAnswer, a.explainCommand()}, {groupAnswer, a.queryCommand()}, {groupAnswer, a.warehouseCommand()},
 		{groupCare, a.statusCommand()}, {groupCare, a.doctorCommand()}, {groupCare, a.verifyCommand()}, {groupCare, a.rebuildCommand()},
 		{groupCare, a.compactCommand()}, {groupCare, a.forgetCommand()}, {groupCare, a.retentionCommand()}, {groupCare, a.completionCommand()},
+		{groupCare, a.readyCommand()},
 	} {
 		c.cmd.GroupID = c.group
 		root.AddCommand(c.cmd)
@@ -277,15 +279,33 @@ func (s *setup) allWarnings(now time.Time) []schemas.Warning {
 // openLake opens the lake to read it.
 func (s *setup) openLake() (*lake.Lake, error) { return lake.Open(s.cfg.Lake) }
 
+// openToAnswer is openLake for commands that only answer.
+func (a *app) openToAnswer(s *setup) (*lake.Lake, error) {
+	if a.ready != nil {
+		return a.ready.lake, nil
+	}
+	return s.openLake()
+}
+
 // openDB opens DuckDB over the lake within the configured limits.
 func (a *app) openDB(ctx context.Context, s *setup, l *lake.Lake) (*lakedb.DB, error) {
-	return lakedb.Open(ctx, l, s.catalog, lakedb.Options{
+	if a.ready != nil {
+		if db, err := a.ready.take(ctx, s.catalog, a.now()); db != nil || err != nil {
+			return db, err
+		}
+	}
+	return lakedb.Open(ctx, l, s.catalog, a.dbOptions(s))
+}
+
+// dbOptions are the configured limits.
+func (a *app) dbOptions(s *setup) lakedb.Options {
+	return lakedb.Options{
 		Memory:   byteSize(s.cfg.Limits.Memory),
 		Threads:  s.cfg.Limits.Threads,
 		TempDir:  s.cfg.tempDir(),
 		TempSize: byteSize(s.cfg.Limits.TempSize),
 		Now:      a.now(),
-	})
+	}
 }
 
 // tempDir is where sorts and joins spill: inside the lake, outside its globs,

@@ -72,7 +72,7 @@ type behindError struct {
 }
 
 func (e *behindError) Error() string {
-	what := "lines that the logs hold are not committed, and no daemon runs: read them with `pixledger ingest`, then try again"
+	what := "lines that the logs hold are not committed, and no daemon runs: read them with `pixledger ingest`, then try again; where lines keep coming, start `pixledger run`, and this waits until it has read them"
 	if e.daemon {
 		what = fmt.Sprintf("lines that the logs held %s ago are not committed by the daemon: `pixledger status` and its log say why; --wait waits longer", e.waited)
 	}

@@ -35,6 +35,8 @@ type Data struct {
 	// command refuses of its arguments is a *Refused.
 	Ask func(ctx context.Context, w io.Writer, args ...string) error
 	Log *slog.Logger
+	// KeepReady has what takes long made before somebody looks at it.
+	KeepReady bool
 }
 
 // Refused is what is wrong with what was asked for.
@@ -62,7 +64,9 @@ type console struct {
 // Handler gives the pages. Commands that it has asked end with the context.
 func Handler(ctx context.Context, d Data) http.Handler {
 	c := &console{Data: d, answers: newAnswers(ctx, d), files: make(chan struct{}, atOnce)}
-	go c.keepReady(ctx)
+	if d.KeepReady {
+		go c.keepReady(ctx)
+	}
 	mux := http.NewServeMux()
 	for path, show := range map[string]func(*http.Request) (*page, error){
 		"/{$}": c.overview, "/pixels": c.pixels, "/pixels/{id}": c.pixel, "/revenue": c.revenue,

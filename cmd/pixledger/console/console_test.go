@@ -55,13 +55,10 @@ const reportHTML = "<!DOCTYPE html>\n<html lang=\"en\"><head></head>\n<body>\n<h
 func newWorld(t testing.TB) *world {
 	now := time.Date(2026, 11, 13, 6, 0, 0, 0, time.UTC)
 	w := &world{t: t, version: "1", answers: map[string]string{
-		"pixel status --format=json": jsonOf([]map[string]any{{
-			"pixel_id": "9012", "pixel_name": hostile, "status": "Active", "why": hostile, "last_fired": now,
-			"loads_last_12_hours": "7", "severity": "alarm", "what": hostile,
-		}}),
-		"pixel status 9012": jsonOf([]map[string]any{{
+		"pixel status --details": jsonOf([]map[string]any{{
 			"pixel_id": "9012", "pixel_name": hostile, "status": "Paused", "why": hostile, "last_fired": now, "loads_last_12_hours": 7,
-			"loads_last_24_hours": 12345, "findings": []map[string]string{{"severity": "alarm", "what": hostile, "remedy": hostile}},
+			"loads_last_24_hours": 12345, "usual_24_hours": 11222, "findings": []map[string]string{{"severity": "alarm", "what": hostile, "remedy": hostile}},
+			"worst":      map[string]string{"severity": "alarm", "what": hostile},
 			"page_hours": 24, "pages": []map[string]any{{"url": "javascript:" + hostile, "loads": 3, "last_load": now}},
 		}}),
 		"pixel show 9012":   jsonOf([]map[string]any{{"section": "pixel", "name": "code", "value": "it's " + hostile, "where": nil}, {"section": "tag", "name": "host", "value": "x"}}),
@@ -424,7 +421,7 @@ func TestArguments(t *testing.T) {
 			t.Errorf("asked %q, want %q", w.asked[i], args)
 		}
 	}
-	if s := w.asked[1][1]; !strings.Contains(s, "c.order_id = 'it''s' OR") {
+	if s := w.asked[1][1]; !strings.Contains(s, "(order_id = 'it''s' OR") {
 		t.Errorf("the statement is %s", s)
 	}
 	if s := loadsByDay("9012", "it's", time.Unix(0, 0)); !strings.Contains(s, "pixel_code = 'it''s')") {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	_ "embed" // the statement
 	"fmt"
 	"net/http"
 	"net/url"
@@ -37,6 +38,21 @@ func (l conversionLine) Earned() *Amount {
 // Link leads to how it was decided.
 func (l conversionLine) Link() string { return "/conversions/" + url.PathEscape(l.ID) }
 
+//go:embed lookup.sql
+var lookupFile string
+
+// lookupSQL finds the conversions with the order id or conversion id 'ID'. It
+// stands in one line, for the page shows the command that it is part of.
+var lookupSQL = oneLine(lookupFile)
+
+// oneLine is a statement without its comments, which stand before it.
+func oneLine(statement string) string {
+	for strings.HasPrefix(statement, "--") {
+		_, statement, _ = strings.Cut(statement, "\n")
+	}
+	return strings.Join(strings.Fields(statement), " ")
+}
+
 // mostConversions are listed, the newest first.
 const mostConversions = "100"
 
@@ -53,14 +69,10 @@ func (c *console) conversions(r *http.Request) (*page, error) {
 		" FROM attributions WHERE date >= DATE '" + c.Now().UTC().AddDate(0, 0, -7).Format(time.DateOnly) + "'" +
 		" ORDER BY conversion_time DESC, conversion_id LIMIT " + mostConversions
 	if show.Find != "" {
-		text := sqlText(show.Find)
-		statement = "SELECT DISTINCT c.event_id AS conversion_id, c.event_time AS conversion_time, c.pixel_id, c.order_id, a.outcome, a.reason," +
-			" a.conversion_type, a.line_item_id, a.booked_revenue, a.currency" +
-			" FROM conversions c LEFT JOIN attributions a ON a.conversion_id = c.event_id WHERE c.order_id = " + text + " OR c.event_id = " + text +
-			" ORDER BY conversion_time DESC, conversion_id LIMIT " + mostConversions
+		statement = strings.ReplaceAll(lookupSQL, "'ID'", sqlText(show.Find))
 	}
 	var err error
-	if show.Asked, err = c.read(r.Context(), &show.Lines, "query", statement, "--format=json"); err != nil {
+	if show.Asked, err = c.read(r.Context(), &show.Lines, "query", statement, formatJSON); err != nil {
 		return nil, err
 	}
 	return &page{Title: "Conversions", Name: "conversions.html", Here: "/conversions", Made: show.Asked.Made, Show: show}, nil

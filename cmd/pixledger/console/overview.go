@@ -21,8 +21,8 @@ type overviewPage struct {
 	Tiles   []tile
 	Charts  []*bars
 	Revenue *answer
-	Pixels  []pixelLine // that need attention
-	Watched int         // all
+	Pixels  []pixelHealth // that need attention
+	Watched int           // all
 	Asked   *answer
 	Failed  []string // parts that could not be had, and why
 }
@@ -42,19 +42,23 @@ type revenueRow struct {
 	Currency    *string `json:"currency"`
 }
 
-// The overview is made anew every readyEvery while somebody has looked at it
-// within lookedWithin, so that the first look of a morning waits for nothing.
+// What takes long is made anew every readyEvery while somebody has looked at the
+// overview within lookedWithin, so that the first look of a morning waits for
+// nothing. The start counts as a look: who starts a daemon looks at it.
 const (
+	readyAfter   = 5 * time.Second // a daemon that has just started has logs to catch up with
 	readyEvery   = 10 * time.Minute
 	lookedWithin = 24 * time.Hour
 )
 
 func (c *console) keepReady(ctx context.Context) {
-	tick := time.NewTicker(readyEvery)
+	c.looked.Store(c.answers.clock().Unix())
+	tick := time.NewTicker(readyAfter)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
+			tick.Reset(readyEvery)
 			c.makeReady(ctx)
 		case <-ctx.Done():
 			return
@@ -66,14 +70,16 @@ func (c *console) makeReady(ctx context.Context) {
 	if c.answers.clock().Sub(time.Unix(c.looked.Load(), 0)) > lookedWithin {
 		return
 	}
-	for _, args := range [][]string{revenueCommand(c.Now().In(c.Zone())), pixelsCommand} {
+	for _, args := range [][]string{pixelsCommand, revenueCommand(c.Now().In(c.Zone()))} {
 		if _, err := c.answers.get(ctx, args...); err != nil && ctx.Err() == nil {
 			c.Log.Warn("the overview can't be made ready", "command", commandText(args), "error", err)
 		}
 	}
 }
 
-var pixelsCommand = []string{"pixel", "status", "--format=json"}
+// pixelsCommand looks for suspicious traffic among all touches of a week, so what
+// it says is made ready too.
+var pixelsCommand = []string{"pixel", "status", "--details", formatJSON}
 
 // revenueCommand asks for what the overview adds up: this month, and the days
 // that it draws.
@@ -82,7 +88,7 @@ func revenueCommand(now time.Time) []string {
 	if back := dayOf(now).AddDate(0, 0, 1-chartDays); back.Before(first) {
 		first = back
 	}
-	return []string{"report", "revenue", "--include-open", "--from=" + first.Format(time.DateOnly), "--format=json"}
+	return []string{"report", "revenue", "--include-open", "--from=" + first.Format(time.DateOnly), formatJSON}
 }
 
 func (c *console) overview(r *http.Request) (*page, error) {
@@ -96,7 +102,7 @@ func (c *console) overview(r *http.Request) (*page, error) {
 	now := c.Now().In(c.Zone())
 	// The two are asked for at the same time.
 	type pixelsAnswer struct {
-		lines []pixelLine
+		lines []pixelHealth
 		asked *answer
 		err   error
 	}
@@ -120,7 +126,7 @@ func (c *console) overview(r *http.Request) (*page, error) {
 		show.Failed = append(show.Failed, "Pixels: "+x.err.Error())
 	}
 	for _, line := range x.lines {
-		if line.Severity == "alarm" || line.Severity == "warning" {
+		if line.Worst.Severity == "alarm" || line.Worst.Severity == "warning" {
 			show.Pixels = append(show.Pixels, line)
 		}
 	}

@@ -9,43 +9,53 @@ import (
 	"time"
 )
 
-// pixelLine is a pixel as `pixledger pixel status` lists it.
-type pixelLine struct {
+// pixelHealth is a pixel as `pixledger pixel status --details` tells of it. All
+// pages about pixels take it from the same answer.
+type pixelHealth struct {
 	ID       string     `json:"pixel_id"`
 	Name     string     `json:"pixel_name"`
 	Status   string     `json:"status"`
 	Why      string     `json:"why"`
 	Last     *time.Time `json:"last_fired"`
-	Loads12h string     `json:"loads_last_12_hours"`
-	Severity string     `json:"severity"`
-	What     string     `json:"what"`
+	Loads12h int64      `json:"loads_last_12_hours"`
+	Loads24h int64      `json:"loads_last_24_hours"`
+	Usual24h *int64     `json:"usual_24_hours"`
+	Findings []finding  `json:"findings"`
+	Worst    finding    `json:"worst"`
+
+	PageHours int64     `json:"page_hours"`
+	Pages     []urlLine `json:"pages"`
+}
+
+type finding struct {
+	Severity string `json:"severity"`
+	What     string `json:"what"`
+	Remedy   string `json:"remedy"`
+}
+
+// urlLine is a page that fired a pixel.
+type urlLine struct {
+	URL   string    `json:"url"`
+	Loads int64     `json:"loads"`
+	Last  time.Time `json:"last_load"`
 }
 
 func (c *console) pixels(r *http.Request) (*page, error) {
-	var lines []pixelLine
+	var lines []pixelHealth
 	x, err := c.read(r.Context(), &lines, pixelsCommand...)
 	if err != nil {
 		return nil, err
 	}
 	return &page{Title: "Pixels", Name: "pixels.html", Here: "/pixels", Made: x.Made, Show: struct {
-		Lines []pixelLine
+		Lines []pixelHealth
 		Asked *answer
 	}{lines, x}}, nil
 }
 
 // pixelPage is all there is to say of one pixel.
 type pixelPage struct {
-	ID, Name, Status, Why string
-	Last                  *time.Time
-	Loads12h, Loads24h    int64
-	Usual24h              *int64
-	Findings              []struct{ Severity, What, Remedy string }
-	PageHours             int64
-	Pages                 []struct {
-		URL   string
-		Loads int64
-		Last  time.Time
-	}
+	pixelHealth
+	ID       string
 	Settings []setting
 	Tags     []pixelTag
 	Loads    template.HTML
@@ -78,26 +88,6 @@ func (c *console) pixel(r *http.Request) (*page, error) {
 	if !pixelID.MatchString(id) {
 		return nil, errNotHere
 	}
-	var healths []struct {
-		Name     string     `json:"pixel_name"`
-		Status   string     `json:"status"`
-		Why      string     `json:"why"`
-		Last     *time.Time `json:"last_fired"`
-		Loads12h int64      `json:"loads_last_12_hours"`
-		Loads24h int64      `json:"loads_last_24_hours"`
-		Usual24h *int64     `json:"usual_24_hours"`
-		Findings []struct {
-			Severity string `json:"severity"`
-			What     string `json:"what"`
-			Remedy   string `json:"remedy"`
-		} `json:"findings"`
-		PageHours int64 `json:"page_hours"`
-		Pages     []struct {
-			URL   string    `json:"url"`
-			Loads int64     `json:"loads"`
-			Last  time.Time `json:"last_load"`
-		} `json:"pages"`
-	}
 	var settings []struct {
 		Section string  `json:"section"`
 		Name    string  `json:"name"`
@@ -105,7 +95,7 @@ func (c *console) pixel(r *http.Request) (*page, error) {
 		Where   *string `json:"where"`
 	}
 	// First what the catalog says, which is quick: it may have no such pixel.
-	shown, err := c.read(r.Context(), &settings, "pixel", "show", id, "--format=json")
+	shown, err := c.read(r.Context(), &settings, "pixel", "show", id, formatJSON)
 	if err != nil {
 		if strings.Contains(err.Error(), "the catalog has no pixel") {
 			return nil, errors.Join(errNotHere, err)
@@ -147,21 +137,12 @@ func (c *console) pixel(r *http.Request) (*page, error) {
 		part, asked, err := c.fragment(r.Context(), "Loads by day", "query", loadsByDay(id, code, c.Now()), "--format=html")
 		loads <- func() { show.Loads = part; show.took("Loads by day", asked, err) }
 	}()
-	health, err := c.read(r.Context(), &healths, "pixel", "status", id, "--format=json")
+	var healths []pixelHealth
+	health, err := c.read(r.Context(), &healths, pixelsCommand...)
 	show.took("Health", health, err)
-	if err == nil && len(healths) == 1 {
-		h := healths[0]
-		show.Name, show.Status, show.Why, show.Last, show.Usual24h = h.Name, h.Status, h.Why, h.Last, h.Usual24h
-		show.Loads12h, show.Loads24h, show.PageHours = h.Loads12h, h.Loads24h, h.PageHours
-		for _, f := range h.Findings {
-			show.Findings = append(show.Findings, struct{ Severity, What, Remedy string }(f))
-		}
-		for _, p := range h.Pages {
-			show.Pages = append(show.Pages, struct {
-				URL   string
-				Loads int64
-				Last  time.Time
-			}{p.URL, p.Loads, p.Last})
+	for i := range healths { // none where it is newer than the answer
+		if healths[i].ID == id {
+			show.pixelHealth = healths[i]
 		}
 	}
 	(<-loads)()
@@ -192,7 +173,8 @@ func (p *pixelPage) took(part string, asked *answer, err error) {
 }
 
 // loadsByDay counts what means the pixel by its id or its code, on each UTC day
-// of the last ones, also where there was nothing.
+// of the last ones, also where there was nothing. Every line of a conversion is a
+// load, so it needs no view that looks for those that repeat an id.
 func loadsByDay(id, code string, now time.Time) string {
 	means := "pixel_id = " + id
 	if code != "" {
@@ -201,6 +183,7 @@ func loadsByDay(id, code string, now time.Time) string {
 	last := dayOf(now.UTC())
 	first := last.AddDate(0, 0, 1-chartDays).Format(time.DateOnly)
 	return "SELECT CAST(d AS DATE) AS day, coalesce(loads, 0) AS loads FROM range(TIMESTAMP '" + first + "', TIMESTAMP '" +
-		last.AddDate(0, 0, 1).Format(time.DateOnly) + "', INTERVAL 1 DAY) AS days(d) LEFT JOIN (SELECT date, count(*) AS loads FROM conversions WHERE " +
+		last.AddDate(0, 0, 1).Format(time.DateOnly) + "', INTERVAL 1 DAY) AS days(d)" +
+		" LEFT JOIN (SELECT date, count(*) AS loads FROM events WHERE type = 'conversion' AND " +
 		means + " AND date >= DATE '" + first + "' GROUP BY ALL) AS fired ON fired.date = CAST(d AS DATE) ORDER BY ALL"
 }

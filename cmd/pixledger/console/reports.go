@@ -20,6 +20,9 @@ var ranges = []string{"today", "yesterday", "last_7_days", "last_30_days", "mont
 // defaultRange is that of a page that asks for none: all there is may take long.
 const defaultRange = "last_7_days"
 
+// mostRows are shown of a report; downloads have all.
+const mostRows = "500"
+
 // downloads are the formats that a report can be had in.
 var downloads = []string{"csv", "tsv", "json", "ndjson", "xlsx", "parquet", "html"}
 
@@ -43,6 +46,7 @@ type reportPage struct {
 	Given   []string // filters
 	Needs   []string // what it can't do without and was not given
 	Problem string
+	Wait    bool // it is made when it is asked for
 	Result  template.HTML
 	Asked   *answer
 	Query   template.URL
@@ -119,8 +123,12 @@ func (c *console) reportAs(r *http.Request, name, action, title, here string, va
 	if show.Needs = def.missing(values); len(show.Needs) > 0 || def.Apart != "" {
 		return p, nil
 	}
+	// A link with parameters asks as the button does.
+	if show.Wait = def.Slow && len(r.URL.Query()) == 0; show.Wait {
+		return p, nil
+	}
 	show.Query = template.URL(values.Encode())
-	args := append(def.args(values), "--format=html")
+	args := append(def.args(values), "--limit="+mostRows, "--format=html")
 	show.Result, show.Asked, err = c.fragment(r.Context(), title, args...)
 	var refused *Refused
 	if errors.As(err, &refused) {

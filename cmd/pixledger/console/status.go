@@ -115,6 +115,7 @@ type Report struct {
 	Name      string
 	Doc       string
 	Rangeless bool
+	Slow      bool // it may take seconds
 	Intervals bool
 	By        []string // what it can be given by
 	Filters   []string

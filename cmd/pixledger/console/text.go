@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"math/big"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,7 +27,9 @@ func stamp(t any) string {
 }
 
 // grouped writes a whole number with its thousands apart.
-func grouped(n any) string { return thousands(fmt.Sprint(n)) }
+func grouped(n any) string { // a number, or a pointer to one
+	return thousands(fmt.Sprint(reflect.Indirect(reflect.ValueOf(n)).Interface()))
+}
 
 func thousands(digits string) string {
 	sign := ""

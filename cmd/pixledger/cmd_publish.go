@@ -71,12 +71,16 @@ nothing to do it does nothing. Losses that are open go along.`,
 				told = true
 				fmt.Fprintln(a.stdout, "published "+partText(m))
 			}
+			erased := 0
+			o.Erased = func(string) { erased++ }
 			err = publish.Run(c.Context(), o)
 			bar.done()
 			if err != nil {
 				return err
 			}
-			if !told {
+			if erased > 0 {
+				fmt.Fprintf(a.stdout, "erased in %s of the shared lake who was forgotten here\n", count(erased, "file"))
+			} else if !told {
 				fmt.Fprintln(a.stdout, "nothing to publish")
 			}
 			return nil

@@ -253,7 +253,9 @@ func TestEdgesInAFolder(t *testing.T) {
 	if out := w.run("edge-b", "forget", user); !strings.Contains(out, "the next `pixledger publish` erases it there") {
 		t.Errorf("forget: %s", out)
 	}
-	w.run("edge-b", "publish")
+	if out := w.run("edge-b", "publish"); !strings.HasPrefix(out, "erased in 1 file of the shared lake") {
+		t.Errorf("publish: %s", out)
+	}
 	var left int
 	statement := "SELECT count(*) FROM events WHERE edge = 'edge-b' AND user_id = '" + user + "'"
 	if err := w.sharedViews(w.path("shared")).QueryRow(statement).Scan(&left); err != nil || left != 0 {

@@ -149,9 +149,13 @@ func (r *publishing) eraseFile(ctx context.Context, m *published.Manifest, f pub
 	if err := r.Store.Replace(ctx, path.Dir(name), published.Upload{Name: path.Base(name), Path: at, Size: int64(len(b) + 1), SHA256: published.Hash(append(b, '\n'))}); err != nil {
 		return err
 	}
-	return r.Store.Replace(ctx, path.Dir(f.Path), published.Upload{
+	err = r.Store.Replace(ctx, path.Dir(f.Path), published.Upload{
 		Name: path.Base(f.Path), Path: filepath.Join(r.Lake.Path(erasingFolder), pendingName(0)), Size: made.Bytes, SHA256: made.SHA256,
 	})
+	if err == nil && r.Erased != nil {
+		r.Erased(f.Path)
+	}
+	return err
 }
 
 // prepare opens the session in which a part's files are made, and the folder for them.

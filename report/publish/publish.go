@@ -58,6 +58,9 @@ type Options struct {
 	Session lakedb.Options
 	// Tell is told of each part that is published, or nil.
 	Tell func(*published.Manifest)
+	// Erased is told, if not nil, of each file of the shared lake in which somebody was
+	// forgotten.
+	Erased func(file string)
 	// Progress is told, if not nil, of the dates that are published and to be.
 	Progress func(done, total int64)
 }

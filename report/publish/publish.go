@@ -377,31 +377,3 @@ func Began(l *lake.Lake) bool {
 	_, err := os.Stat(l.Path(idFile))
 	return err == nil
 }
-
-// dates lists the UTC dates that may be published: those of the account, those on
-// which rejects were read, and all from the first with an event on, up to last. What was erased before the date kept can't be.
-func dates(state *lake.State, kept, last string) (all []string, first string) {
-	set := map[string]bool{}
-	for _, src := range state.Sources {
-		for date, c := range src.Days {
-			set[date] = true
-			if lake.Sum(c.Events) > 0 && (first == "" || date < first) {
-				first = date
-			}
-		}
-	}
-	for p := range state.Files {
-		if date := lake.FolderDate(p); path.Dir(p) == lake.DateFolder(schemas.Rejects, date) {
-			set[date] = true
-		}
-	}
-	if first != "" {
-		first = max(first, kept)
-		from, _ := time.Parse(time.DateOnly, first)
-		for t := from; t.Format(time.DateOnly) <= last; t = t.AddDate(0, 0, 1) {
-			set[t.Format(time.DateOnly)] = true
-		}
-	}
-	maps.DeleteFunc(set, func(date string, _ bool) bool { return date > last || date < kept })
-	return slices.Sorted(maps.Keys(set)), first
-}

@@ -198,10 +198,11 @@ func (a *app) verifyShared(ctx context.Context, cfg *Config, l *lake.Lake, state
 				return v, err
 			}
 			defer store.Close()
-			if err := publish.VerifyShared(ctx, l, store, cfg.Publish.Edge, found); err != nil {
+			expired, err := publish.VerifyShared(ctx, l, store, cfg.Publish.Edge, found)
+			if err != nil {
 				return v, err
 			}
-			text += ", and in the shared lake as they were published"
+			text += ", and in the shared lake as they were published" + expiredText(expired)
 		}
 		v.lines = append(v.lines, text)
 	}
@@ -211,13 +212,21 @@ func (a *app) verifyShared(ctx context.Context, cfg *Config, l *lake.Lake, state
 			return v, err
 		}
 		defer store.Close()
-		parts, err := collect.VerifyShared(ctx, l, state, store, found)
+		parts, expired, err := collect.VerifyShared(ctx, l, state, store, found)
 		if err != nil {
 			return v, err
 		}
-		v.lines = append(v.lines, "collected: "+count(parts, "part")+", in the shared lake as they were collected")
+		v.lines = append(v.lines, "collected: "+count(parts, "part")+", in the shared lake as they were collected"+expiredText(expired))
 	}
 	return v, nil
+}
+
+// expiredText says how many files of the oldest parts are there no more.
+func expiredText(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s of the oldest have expired there", count(n, "file"))
 }
 
 func (v sharedVerdict) print(w io.Writer) {

@@ -266,6 +266,26 @@ func TestEdgesInAFolder(t *testing.T) {
 			t.Errorf("%s: verify: %s", at, out)
 		}
 	}
+	// A rule of the bucket has expired the oldest files: they are missed by nobody. A
+	// file of a later part is.
+	for _, kind := range []string{"impression", "click", "conversion"} {
+		if err := os.RemoveAll(w.path("shared", "events", "edge=edge-c", "type="+kind, "date=2026-11-10")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := w.run("edge-c", "verify", "--shared"); !strings.Contains(out, "files of the oldest have expired there") {
+		t.Errorf("verify: %s", out)
+	}
+	if err := w.sharedViews(w.path("shared")).QueryRow("SELECT count(*) FROM missing_files").Scan(&left); err != nil || left == 0 {
+		t.Errorf("%d files are missing, %v", left, err)
+	}
+	lost := "events/edge=edge-c/type=conversion/date=2026-11-12/0001.parquet"
+	if err := os.Remove(w.path("shared", lost)); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, code := w.try("centre", "verify", "--shared"); code != 1 || !strings.Contains(out, lost+" is not there") || strings.Contains(out, "date=2026-11-10") {
+		t.Errorf("verify: exit code %d, %s", code, out)
+	}
 	if out := w.run("edge-b", "status", "--format", "table"); !strings.Contains(out, "publishes to") || strings.Contains(out, "warning") {
 		t.Errorf("status: %s", out)
 	}

@@ -262,12 +262,12 @@ func TestCollectWhatWasErased(t *testing.T) {
 		t.Fatal(err)
 	}
 	var found []string
-	if parts, err := VerifyShared(t.Context(), l, state, s, func(what string) { found = append(found, what) }); err != nil || len(found) > 0 || parts != 4 {
+	if parts, _, err := VerifyShared(t.Context(), l, state, s, func(what string) { found = append(found, what) }); err != nil || len(found) > 0 || parts != 4 {
 		t.Errorf("verify: %d parts, %v, %v", parts, err, found)
 	}
 	s.Set(file, []byte("other"))
 	s.Set("published/edge=edge-b/000000000001.json", nil)
-	if _, err := VerifyShared(t.Context(), l, state, s, func(what string) { found = append(found, what) }); err != nil || len(found) != 2 {
+	if _, _, err := VerifyShared(t.Context(), l, state, s, func(what string) { found = append(found, what) }); err != nil || len(found) != 2 {
 		t.Errorf("verify: %v, %v", err, found)
 	}
 }

@@ -246,7 +246,7 @@ func TestForgottenInTheSharedLake(t *testing.T) {
 			t.Errorf("%d rows of %d are left, of %d of %d", n, all, before, rows)
 		}
 		var found []string
-		if err := VerifyShared(context.Background(), w.lake(), store, "edge-a", func(s string) { found = append(found, s) }); err != nil || len(found) > 0 {
+		if _, err := VerifyShared(context.Background(), w.lake(), store, "edge-a", func(s string) { found = append(found, s) }); err != nil || len(found) > 0 {
 			t.Errorf("verify: %v, %v", err, found)
 		}
 		if !hit {

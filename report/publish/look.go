@@ -109,56 +109,47 @@ func Verify(l *lake.Lake, state *lake.State, edge string, found func(string)) (p
 
 // VerifyShared holds the shared lake against the records of publishing: every manifest
 // is there byte for byte, every file of it with its length, and no other of this edge.
-func VerifyShared(ctx context.Context, l *lake.Lake, s published.Store, edge string, found func(string)) error {
+// Files that a rule of the bucket has expired are counted.
+func VerifyShared(ctx context.Context, l *lake.Lake, s published.Store, edge string, found func(string)) (expired int, err error) {
 	p, err := readParts(l, edge)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	there := map[string]int64{}
 	for _, folder := range []string{"events/edge=" + edge, "rejects/edge=" + edge, published.ManifestFolder(edge)} {
 		list, err := s.List(ctx, folder)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		maps.Copy(there, list)
 	}
+	left := maps.Clone(there)
 	for _, m := range p.manifests {
 		name := published.ManifestFolder(edge) + "/" + published.ManifestName(m.Sequence)
 		want, err := l.Disk().ReadFile(l.Path(partsFolder + "/" + published.ManifestName(m.Sequence)))
 		if err != nil {
-			return err
+			return 0, err
 		}
 		switch b, err := published.Fetch(ctx, s, name); {
 		case errors.Is(err, fs.ErrNotExist):
 			found(fmt.Sprintf("%s: %s is not there", s.Name(), name))
 		case err != nil:
-			return err
+			return 0, err
 		case !bytes.Equal(b, want):
 			found(fmt.Sprintf("%s: %s is not what was published", s.Name(), name))
 		}
-		delete(there, name)
+		delete(left, name)
 		for _, f := range m.Files {
-			size, ok := there[f.Path]
-			if ok && size != f.Bytes {
-				if f, err = published.Now(ctx, s, f); err != nil {
-					return err
-				}
-			}
-			if !ok {
-				found(fmt.Sprintf("%s: %s is not there", s.Name(), f.Path))
-			} else if size != f.Bytes {
-				found(fmt.Sprintf("%s: %s has %d bytes, not %d", s.Name(), f.Path, size, f.Bytes))
-			}
-			delete(there, f.Path)
+			delete(left, f.Path)
 		}
-		delete(there, published.StartedFolder(edge)+"/"+published.ManifestName(m.Sequence))
+		delete(left, published.StartedFolder(edge)+"/"+published.ManifestName(m.Sequence))
 	}
-	for _, name := range slices.Sorted(maps.Keys(there)) {
+	for _, name := range slices.Sorted(maps.Keys(left)) {
 		if !standing(edge, name) && !strings.HasPrefix(name, published.StartedFolder(edge)+"/") {
 			found(fmt.Sprintf("%s: nothing that was published from here names %s", s.Name(), name))
 		}
 	}
-	return nil
+	return published.Compare(ctx, s, p.manifests, there, found)
 }
 
 // standing tells whether a file is one that every edge has: its identity, and the

@@ -22,19 +22,35 @@ FROM read_json(
     }
 );
 
--- With the empty files that every edge has, so that no list is empty.
-CREATE OR REPLACE TEMP TABLE published_files AS
-SELECT getvariable('shared') || '/' || f.path AS path
+-- What stands there, by its place below the shared lake.
+CREATE OR REPLACE TEMP TABLE standing AS
+SELECT file, regexp_extract(file, '(events|rejects)/edge=[^/]+/(type=[^/]+/)?date=[^/]+/[^/]+$') AS path
 FROM (
-    SELECT unnest(files) AS f
+    SELECT file
+    FROM glob(getvariable('shared') || '/events/edge=*/type=*/date=*/*.parquet')
+    UNION ALL
+    SELECT file
+    FROM glob(getvariable('shared') || '/rejects/edge=*/date=*/*.parquet')
+);
+
+-- What is published and there no more, as where a rule of the bucket expires it.
+CREATE OR REPLACE TEMP TABLE missing_files AS
+SELECT path
+FROM (
+    SELECT unnest(files).path AS path
     FROM manifests
 )
-UNION ALL
-SELECT file
-FROM glob(getvariable('shared') || '/events/edge=*/type=*/date=1970-01-01/empty.parquet')
-UNION ALL
-SELECT file
-FROM glob(getvariable('shared') || '/rejects/edge=*/date=1970-01-01/empty.parquet');
+ANTI JOIN standing USING (path);
+
+-- With the empty files that every edge has, so that no list is empty.
+CREATE OR REPLACE TEMP TABLE published_files AS
+SELECT s.file AS path
+FROM standing AS s
+WHERE s.path IN (
+        SELECT unnest(files).path
+        FROM manifests
+    )
+    OR s.path LIKE '%/date=1970-01-01/empty.parquet';
 
 SET VARIABLE event_files = (SELECT list(path ORDER BY path) FROM published_files WHERE contains(path, '/events/edge='));
 SET VARIABLE impression_files = (SELECT list(path ORDER BY path) FROM published_files WHERE contains(path, '/type=impression/'));

@@ -314,3 +314,47 @@ func Now(ctx context.Context, s Store, f File) (File, error) {
 	}
 	return f, err
 }
+
+// ExpiredBefore gives the number of the first part of an edge all of whose files are
+// there. What is missing of those before it has expired, by a rule of the bucket, which
+// takes the oldest first; what is missing of others is lost. Where no part is whole it
+// is 1: all that is missing is lost.
+func ExpiredBefore(parts []*Manifest, there map[string]int64) int64 {
+	for _, m := range parts {
+		whole := len(m.Files) > 0
+		for _, f := range m.Files {
+			_, ok := there[f.Path]
+			whole = whole && ok
+		}
+		if whole {
+			return m.Sequence
+		}
+	}
+	return 1
+}
+
+// Compare holds the files of an edge's parts, in their order, against what stands in
+// the shared lake: the sizes of files by name. What is wrong is told to found; expired
+// counts the files that are there no more.
+func Compare(ctx context.Context, s Store, parts []*Manifest, there map[string]int64, found func(string)) (expired int, err error) {
+	before := ExpiredBefore(parts, there)
+	for _, m := range parts {
+		for _, f := range m.Files {
+			size, ok := there[f.Path]
+			if ok && size != f.Bytes {
+				if f, err = Now(ctx, s, f); err != nil {
+					return expired, err
+				}
+			}
+			switch {
+			case !ok && m.Sequence < before:
+				expired++
+			case !ok:
+				found(fmt.Sprintf("%s: %s is not there", s.Name(), f.Path))
+			case size != f.Bytes:
+				found(fmt.Sprintf("%s: %s has %d bytes, not %d", s.Name(), f.Path, size, f.Bytes))
+			}
+		}
+	}
+	return expired, nil
+}

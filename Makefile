@@ -37,7 +37,7 @@ test-all: test ## test, and what needs Node.js, Python, LibreOffice, Chromium, O
 	@.ci/tools-postgres
 	@.ci/tools-prometheus
 	@.ci/tools-all
-	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother|TestPostgres|TestPrometheus|TestBrowser|TestUnit|TestOperations' ./cmd/pixledger ./report
+	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother|TestPostgres|TestPrometheus|TestBrowser|TestUnit|TestOperations|TestEdgesOn' ./cmd/pixledger ./report
 	$(GO) test -race -timeout 10m -count=1 -tags testall ./report/deliver
 	@.ci/tools-edge && $(GO) test -race -timeout 5m -count=1 -tags testall ./ingest/edge
 	@.ci/tools-dist && $(GO) test -timeout 30m -count=1 -tags testall ./cmd/pixledger/packaging

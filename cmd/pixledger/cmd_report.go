@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"pixledger/ingest"
 	"pixledger/report"
 	"pixledger/schemas"
 	"pixledger/schemas/lakedb"
@@ -85,7 +84,7 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 			p.Zone, p.LedgerFrom = s.cfg.TimeZone, schemas.Day(s.cfg.LedgerFrom)
 			err = a.answer(c.Context(), s, out, func(db *lakedb.DB, w io.Writer) error {
 				totals.Reset()
-				p.Gaps = ingest.Gaps(db.State, ingestSources(s.cfg), p.Now)
+				p.Gaps = openGaps(s.cfg, db.State, p.Now)
 				return reports.Run(c.Context(), db, name, p, w, f)
 			})
 			if err == nil && totals.Len() > 0 {

@@ -31,7 +31,9 @@ type statusReport struct {
 	Gaps     []gapStatus    `json:"gaps"`
 	Ledger   *ledgerStatus  `json:"ledger"`
 	Exports  *exportsStatus `json:"exports"`
-	Edge     *edgeStatus    `json:"edge,omitempty"` // nil without edge.conf
+	Publish  *publishStatus `json:"publish,omitempty"` // nil where this is no edge that publishes
+	Collect  *collectStatus `json:"collect,omitempty"` // nil where this is no centre
+	Edge     *edgeStatus    `json:"edge,omitempty"`    // nil without edge.conf
 	Jobs     []jobStatus    `json:"jobs"`
 	Datasets []datasetSize  `json:"datasets"`
 	Compact  compactStatus  `json:"compact"`
@@ -200,6 +202,8 @@ func (r *statusReport) rows() [][]string {
 	}
 	r.Ledger.rows(add)
 	r.Exports.rows(add)
+	r.Publish.rows(add)
+	r.Collect.rows(add)
 	r.Edge.rows(add)
 	for _, j := range r.Jobs {
 		add("job", j.Name, "schedule", j.Schedule)
@@ -263,6 +267,10 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 	if err := r.exports(cfg, l); err != nil {
 		return nil, err
 	}
+	if err := r.publishes(a, cfg, l, state); err != nil {
+		return nil, err
+	}
+	r.collects(cfg, state)
 	r.edge(cfg, l)
 	if err := r.jobs(cfg, l); err != nil {
 		return nil, err
@@ -328,6 +336,8 @@ func (r *statusReport) print(w io.Writer) error {
 	}
 	r.Ledger.print(t)
 	r.Exports.print(t)
+	r.Publish.print(t)
+	r.Collect.print(t)
 	r.Edge.print(t)
 	fmt.Fprintln(t, "\njob\tschedule\tlast run\tnext run\tresult")
 	for _, j := range r.Jobs {

@@ -38,7 +38,7 @@ func (d *daemon) handler() http.Handler {
 func (d *daemon) ready(w http.ResponseWriter, _ *http.Request) {
 	stats := d.stats.Snapshot()
 	switch {
-	case len(stats) == 0:
+	case len(stats) == 0 && (len(d.config().Sources) > 0 || !d.stats.Begun()): // a centre may have no source
 		answer(w, http.StatusServiceUnavailable, "starting")
 		return
 	case stats[0].Waiting != "" && stats[0].NoSpace:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -299,6 +300,9 @@ func (m *metrics) sourceLabel(name string) string {
 		if s.Name == name {
 			return name
 		}
+	}
+	if c := m.d.config().Collect; c != nil && slices.Contains(c.Edges, name) {
+		return name
 	}
 	return others
 }

@@ -42,11 +42,16 @@ test-all: test ## test, and what needs Node.js, Python, LibreOffice, Chromium, O
 	@.ci/tools-edge && $(GO) test -race -timeout 5m -count=1 -tags testall ./ingest/edge
 	@.ci/tools-dist && $(GO) test -timeout 30m -count=1 -tags testall ./cmd/pixledger/packaging
 
+.PHONY: test-cluster
+test-cluster: tools build ## a real Spark with several worker processes against DuckDB; installs Java and pyspark
+	@.ci/tools-cluster
+	$(GO) test -timeout 90m -count=1 -v -tags testcluster -run TestCluster ./attribute ./cmd/pixledger
+
 .PHONY: check
 check: ## format, vet, staticcheck, and known vulnerabilities where their database is reachable
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "gofmt: the files above are not formatted; run: gofmt -w ."; exit 1; }
-	$(GO) vet -tags testall $(PACKAGES)
-	$(GO) tool staticcheck -tags testall $(PACKAGES)
+	$(GO) vet -tags testall,testcluster $(PACKAGES)
+	$(GO) tool staticcheck -tags testall,testcluster $(PACKAGES)
 	@.ci/vulncheck
 
 .PHONY: bench

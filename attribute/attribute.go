@@ -61,6 +61,9 @@ type Options struct {
 	// gives the same.
 	Full bool
 
+	// Spark matches the touches, on a cluster; nil: DuckDB does. It gives the same.
+	Spark *Spark
+
 	Wait   time.Duration // for another job to end
 	Holder string        // what others are told of who holds the job lock; empty: attribute
 

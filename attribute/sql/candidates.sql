@@ -10,5 +10,5 @@ WITH found AS (
 SELECT f.*, r.line_item_id
 FROM found AS f
 JOIN trackers AS r ON r.tracker_id = f.tracker_id
-WHERE (f.touch_user_id, r.line_item_id) IN (SELECT (user_id, line_item_id) FROM sought_by_user)
+WHERE (f.touch_user_id, r.line_item_id) IN (SELECT user_id, line_item_id FROM sought_by_user)
     OR f.token IN (SELECT touch_token FROM sought_by_token);

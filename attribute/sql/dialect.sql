@@ -1,6 +1,5 @@
--- Where engines differ, and nowhere else. On Spark SQL: make_dt_interval,
--- unix_micros, to_date, named_struct, xxhash64 and conv(substr(md5(…)…)…);
--- tables and views are temporary there anyway, and files.sql names tables.
+-- What DuckDB says in its own way. What a cluster runs too is said in Spark's way
+-- in dialect_spark.sql, under the same names.
 SET preserve_insertion_order = true; -- files are written in the order asked for
 
 CREATE TEMP MACRO minutes_before(t, minutes) AS t - to_minutes(minutes);

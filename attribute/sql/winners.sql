@@ -47,24 +47,11 @@ WITH tied_conversions AS (
 ),
 moments AS (
     SELECT
-        by_token,
-        tie,
-        line_item_id,
-        touch_time AS moment,
-        touch,
-        CAST(NULL AS VARCHAR) AS conversion_id,
-        CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS click_from,
-        CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS max_click_from,
-        CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS view_from,
-        CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS max_view_from
-    FROM tied_touches
-    UNION ALL
-    SELECT
         c.by_token,
         c.tie,
         c.line_item_id,
-        c.conversion_time,
-        NULL,
+        c.conversion_time AS moment,
+        NULL AS touch,
         c.conversion_id,
         c.click_from,
         c.max_click_from,
@@ -75,6 +62,19 @@ moments AS (
         ON t.by_token = c.by_token
         AND t.tie = c.tie
         AND t.line_item_id = c.line_item_id
+    UNION ALL
+    SELECT
+        by_token,
+        tie,
+        line_item_id,
+        touch_time,
+        touch,
+        NULL,
+        NULL,
+        NULL,
+        NULL,
+        NULL
+    FROM tied_touches
 ),
 seen AS (
     SELECT

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -14,20 +15,26 @@ import (
 )
 
 func (a *app) attributeCommand() *cobra.Command {
-	var catalog string
+	var catalog, engine string
 	c := &cobra.Command{
 		Use:   "attribute",
 		Short: "Decide now which touch earned each conversion",
 		Long: `Decides for every conversion which impression or click earned it, inside the
 lookback windows of its pixel, and publishes the days whose decisions changed in
-one commit. Running it again with nothing new changes nothing.`,
-		Example: "  pixledger attribute\n  pixledger attribute --now 2026-11-13T06:00:00Z",
+one commit. Running it again with nothing new changes nothing. --engine spark lets
+a Spark cluster match the touches, as spark in the configuration says; the result
+is the same.`,
+		Example: "  pixledger attribute\n  pixledger attribute --engine spark\n  pixledger attribute --now 2026-11-13T06:00:00Z",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkEngine(engine); err != nil {
+				return err
+			}
 			s, err := a.setupWith(catalog)
 			if err != nil {
 				return err
 			}
+			s.cfg.Engine = cmp.Or(engine, s.cfg.Engine)
 			l, err := lake.OpenOrCreate(s.cfg.Lake, a.now())
 			if err != nil {
 				return err
@@ -50,18 +57,31 @@ one commit. Running it again with nothing new changes nothing.`,
 		},
 	}
 	c.Flags().StringVar(&catalog, "catalog", "", "attribute by this catalog instead of the configured one")
+	c.Flags().StringVar(&engine, "engine", "", "what matches touches: duckdb or spark (default: as configured)")
 	return c
+}
+
+// checkEngine refuses what is no engine; empty is the configured one.
+func checkEngine(flag string) error {
+	if flag == "" || flag == engineDuckDB || flag == engineSpark {
+		return nil
+	}
+	return usagef("--engine is %q; allowed: %s or %s", flag, engineDuckDB, engineSpark)
 }
 
 func attributeOptions(a *app, s *setup, l *lake.Lake) attribute.Options {
 	// A large catalog leaves more memory behind than the rest of this process
 	// needs; DuckDB has better use for it.
 	debug.FreeOSMemory()
+	var spark *attribute.Spark
+	if s.cfg.Engine == engineSpark {
+		spark = new(attribute.Spark(s.cfg.Spark))
+	}
 	return attribute.Options{
 		Lake: l, Catalog: s.catalog, Now: a.now(),
 		Memory: byteSize(s.cfg.Limits.Memory), Threads: s.cfg.Limits.Threads,
 		TempDir: s.cfg.tempDir(), TempSize: byteSize(s.cfg.Limits.TempSize),
-		Wait: a.wait, Holder: "pixledger attribute",
+		Spark: spark, Wait: a.wait, Holder: "pixledger attribute",
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -11,7 +12,7 @@ import (
 
 func (a *app) rebuildCommand() *cobra.Command {
 	var apply bool
-	var catalog string
+	var catalog, engine string
 	c := &cobra.Command{
 		Use:   "rebuild",
 		Short: "Recompute the attributions of all days from the events, and say how they differ",
@@ -22,10 +23,14 @@ next close, and with nothing else.`,
 		Example: "  pixledger rebuild\n  pixledger rebuild --apply",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkEngine(engine); err != nil {
+				return err
+			}
 			s, err := a.setupWith(catalog)
 			if err != nil {
 				return err
 			}
+			s.cfg.Engine = cmp.Or(engine, s.cfg.Engine)
 			l, err := lake.OpenOrCreate(s.cfg.Lake, a.now())
 			if err != nil {
 				return err
@@ -63,6 +68,7 @@ next close, and with nothing else.`,
 	}
 	c.Flags().BoolVar(&apply, "apply", false, "put the recomputed attributions in place")
 	c.Flags().StringVar(&catalog, "catalog", "", "attribute by this catalog instead of the configured one")
+	c.Flags().StringVar(&engine, "engine", "", "what matches touches: duckdb or spark (default: as configured)")
 	return c
 }
 

@@ -43,6 +43,17 @@ type Config struct {
 	Exports     []Export
 	Publish     *PublishConfig // nil: this machine is no edge that publishes
 	Collect     *CollectConfig // nil: it is no centre
+	Engine      string         // duckdb or spark: what matches touches
+	Spark       SparkConfig
+}
+
+// SparkConfig is how a Spark cluster is reached.
+type SparkConfig struct {
+	Submit  []string // the command that runs a PySpark script
+	Lake    string   // URL of the lake's folder; empty: file:// and its path
+	Work    string   // folder that both reach; empty: inside the lake
+	WorkURL string   // empty: file:// and its path
+	Least   int64    // fewer touches are matched here
 }
 
 // Source is one access log with its rotated files.
@@ -220,6 +231,8 @@ func (r *configReader) read(root yamlfile.Value) *Config {
 		Console:    consoleConfig(root.Get("console")),
 		Privacy:    privacy(root.Get("privacy")),
 		Exports:    r.exports(root.Get("exports")),
+		Engine:     root.Get("engine").TextOr(engineDuckDB),
+		Spark:      r.spark(root.Get("spark")),
 	}
 	commit := root.Get("commit")
 	cfg.Commit = CommitConfig{
@@ -239,6 +252,9 @@ func (r *configReader) read(root yamlfile.Value) *Config {
 	r.jobsOfEdges(root.Get("schedule"), cfg)
 	cfg.AdjustLimit = percent(root.Get("adjust_limit"))
 	checkRetention(root, cfg)
+	if cfg.Engine == engineSpark && len(cfg.Spark.Submit) == 0 {
+		root.Get("engine").Refuse("engine is spark, and spark.submit does not say how a job is submitted", "spark: {submit: [spark-submit, --master, yarn]} or the like beside it")
+	}
 	return cfg
 }
 
@@ -427,6 +443,31 @@ func privacy(v yamlfile.Value) PrivacyConfig {
 		p.Params[name] = ParamMode(modes[i].TextOr(""))
 	}
 	return p
+}
+
+// The engines.
+const (
+	engineDuckDB = "duckdb"
+	engineSpark  = "spark"
+)
+
+func (r *configReader) spark(v yamlfile.Value) SparkConfig {
+	s := SparkConfig{
+		Lake: v.Get("lake").TextOr(""), Work: r.path(v.Get("work"), ""), WorkURL: v.Get("work_url").TextOr(""), Least: v.Get("least").IntOr(0),
+	}
+	for _, word := range v.Get("submit").Items() {
+		s.Submit = append(s.Submit, word.TextOr(""))
+	}
+	if len(s.Submit) > 0 && s.Submit[0] == "" {
+		v.Get("submit").Refuse("spark.submit begins with no command", "a command and its arguments, such as [spark-submit, --master, yarn]")
+	}
+	switch {
+	case s.WorkURL != "" && s.Work == "":
+		v.Get("work_url").Refuse("work_url is given without work", "both, or neither")
+	case s.Work != "" && s.WorkURL == "" && s.Lake != "" && !strings.HasPrefix(s.Lake, "file:"):
+		v.Get("work").Refuse("work is given without work_url, and the cluster reads the lake by a URL of its own", "work_url beside it, such as s3a://bucket/work")
+	}
+	return s
 }
 
 func (r *configReader) exports(list yamlfile.Value) []Export {

@@ -98,6 +98,7 @@ func TestConfigDefaults(t *testing.T) {
 		Edge:        EdgeConfig{Listen: "80", Log: "/var/log/nginx/pixel.log", RealIPHeader: "X-Forwarded-For"},
 		Console:     ConsoleConfig{Listen: "127.0.0.1:8420"},
 		Privacy:     PrivacyConfig{IP: IPTruncate, HonorGPC: true, RetentionDays: 400, Params: map[string]ParamMode{}},
+		Engine:      "duckdb",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -152,6 +153,11 @@ func TestConfigValues(t *testing.T) {
 		{"to S3", cfg.Exports[2].To, targetOf(t, "s3://bucket/finance?region=eu-central-1")},
 		{"to Google", cfg.Exports[3].To, targetOf(t, "gs://bucket/finance")},
 		{"to Azure", cfg.Exports[4].To, targetOf(t, "azblob://box/finance?storage_account=acme")},
+		{"engine", cfg.Engine, "spark"},
+		{"spark", cfg.Spark, SparkConfig{
+			Submit: []string{"spark-submit", "--master", "spark://12345@cluster:7077"}, Lake: "s3a://bucket/lake",
+			Work: "/etc/pixledger/work", WorkURL: "s3a://bucket/work", Least: 50_000_000,
+		}},
 		{"over SFTP", cfg.Exports[5].To, targetOf(t, "sftp://finance@sftp.example.com:2222/in?key=/etc/pixledger/id_ed25519&known_hosts=/etc/pixledger/known_hosts")},
 	} {
 		if !reflect.DeepEqual(c.got, c.want) {

@@ -1,0 +1,1 @@
+COPY association_periods TO $1 (FORMAT parquet);

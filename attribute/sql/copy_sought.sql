@@ -1,0 +1,1 @@
+COPY sought TO $1 (FORMAT parquet, COMPRESSION zstd);

@@ -1,0 +1,1 @@
+COPY trackers TO $1 (FORMAT parquet);

@@ -325,11 +325,8 @@ func (m *metrics) sourceLabel(name string) string {
 			return name
 		}
 	}
-	if c := m.d.config().Collect; c != nil {
-		edge, _, _ := strings.Cut(name, "/") // a gap that an edge has published names its source too
-		if slices.Contains(c.Edges, edge) {
-			return edge
-		}
+	if c := m.d.config().Collect; c != nil && slices.Contains(c.Edges, name) {
+		return name
 	}
 	return others
 }

@@ -177,7 +177,7 @@ func (p *parts) dueOf(state *lake.State, o *Options, date string) *dueDay {
 			if g.SourceID != "" {
 				g.SourceID = lake.EdgeID(o.Edge, g.SourceID)
 			}
-			g.Source = o.Edge + "/" + g.Source
+			g.Source = o.Edge // as the rows' edge
 			d.gaps = append(d.gaps, g)
 		}
 	}

@@ -31,12 +31,14 @@ const statusFor = 2 * time.Second
 func (d *daemon) withConsole(ctx context.Context, programs http.Handler) http.Handler {
 	var status lately[*console.Status]
 	ready := d.newReadyProcesses(ctx)
+	names := &consoleNames{d: d}
 	pages := console.Handler(ctx, console.Data{
 		Token:   func() string { return d.config().Console.Token },
 		Zone:    func() *time.Location { return d.config().TimeZone },
 		Now:     d.app.now,
 		Version: d.consoleVersion,
 		Status:  func() (*console.Status, error) { return status.get(d.consoleStatus) },
+		Catalog: names.get,
 		Exports: d.consoleExports,
 		Reports: d.consoleReports,
 		Ask:     d.ask(ready),

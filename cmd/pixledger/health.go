@@ -1,13 +1,13 @@
 package main
 
 import (
-	"crypto/subtle"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"pixledger/cmd/pixledger/console"
 )
 
 // handler serves what the daemon tells of itself. Whether it is healthy and
@@ -58,12 +58,12 @@ func answer(w http.ResponseWriter, code int, text string) {
 	fmt.Fprintln(w, text)
 }
 
-// authorized asks for the console's token where one is configured.
+// authorized asks for the console's token where one is configured, or for the
+// cookie of a browser that has given it: the console's pages lead here.
 func (d *daemon) authorized(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token := d.config().Console.Token // of the configuration in force
-		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if token != "" && subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
+		if token != "" && !console.Knows(r, token) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "a token is needed", http.StatusUnauthorized)
 			return

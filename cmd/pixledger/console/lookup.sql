@@ -10,7 +10,7 @@ WITH found AS (
     FROM events
     WHERE type = 'conversion' AND (order_id = 'ID' OR event_id = 'ID')
     GROUP BY event_id
-    ORDER BY event_time DESC, event_id
+    ORDER BY event_time DESC, event_id DESC
     LIMIT 100
 ),
 decided AS (
@@ -31,4 +31,4 @@ SELECT
     d.currency
 FROM found AS f
 LEFT JOIN decided AS d ON d.conversion_id = f.event_id
-ORDER BY conversion_time DESC, conversion_id
+ORDER BY conversion_time DESC, conversion_id DESC

@@ -1,10 +1,14 @@
 package console
 
 import (
+	"context"
 	"errors"
-	"html/template"
+	"fmt"
+	"math/big"
 	"net/http"
-	"regexp"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,6 +29,8 @@ type pixelHealth struct {
 
 	PageHours int64     `json:"page_hours"`
 	Pages     []urlLine `json:"pages"`
+
+	Advertiser string `json:"-"` // its name
 }
 
 type finding struct {
@@ -46,46 +52,70 @@ func (c *console) pixels(r *http.Request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &page{Title: "Pixels", Name: "pixels.html", Here: "/pixels", Made: x.Made, Show: struct {
+	names, err := c.Catalog()
+	if err != nil {
+		return nil, err
+	}
+	show := struct {
 		Lines []pixelHealth
+		Look  int // that need attention
 		Asked *answer
-	}{lines, x}}, nil
+	}{Lines: worstFirst(lines), Asked: x}
+	owners := map[string]string{}
+	for _, p := range names.Pixels {
+		owners[strconv.FormatInt(p.ID, 10)] = nameOf(names.Advertisers, strconv.FormatInt(p.Advertiser, 10))
+	}
+	for i := range show.Lines {
+		l := &show.Lines[i]
+		l.Advertiser = owners[l.ID]
+		if l.Worst.Severity == "alarm" || l.Worst.Severity == "warning" {
+			show.Look++
+		}
+	}
+	return &page{Title: "Pixels", Name: "pixels.html", Here: "/pixels", Made: x.Made, Show: show}, nil
+}
+
+// worstFirst puts alarms first and then warnings; else the order stays.
+func worstFirst(lines []pixelHealth) []pixelHealth {
+	out := slices.Clone(lines)
+	rank := func(l pixelHealth) int {
+		if i := slices.Index([]string{"alarm", "warning"}, l.Worst.Severity); i >= 0 {
+			return i
+		}
+		return 2
+	}
+	slices.SortStableFunc(out, func(a, b pixelHealth) int { return rank(a) - rank(b) })
+	return out
 }
 
 // pixelPage is all there is to say of one pixel.
 type pixelPage struct {
 	pixelHealth
-	ID       string
-	Settings []setting
-	Tags     []pixelTag
-	Loads    template.HTML
-	Failed   []string
-	Asked    []*answer
+	ID         string
+	Settings   []setting
+	Tag        *tagForm
+	Loads      *chart
+	Advertiser Item
+	Failed     []string
+	Asked      []*answer
+}
+
+// Feed is the link to a page's loads of the pixel.
+func (p *pixelPage) Feed(page string, now time.Time) string {
+	return "/reports/pixel_feed?" + url.Values{
+		"shown": {"1"}, "from": {now.UTC().Add(-time.Duration(p.PageHours) * time.Hour).Format(time.RFC3339)},
+		"filter": {"pixel_id=" + p.ID, "referer=" + page},
+	}.Encode()
 }
 
 type setting struct{ Section, Name, Value, Where string }
 
-// pixelTag is a tag to copy.
-type pixelTag struct {
-	Name, Text, Problem string
-	asked               *answer
-}
-
-// tagForms are the forms that a page shows; the command has more.
-var tagForms = []struct {
-	name  string
-	flags []string
-}{
-	{"Image, secure", nil},
-	{"Script, secure", []string{"--js"}},
-	{"For a server", []string{"--server-side"}},
-}
-
-var pixelID = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
-
 func (c *console) pixel(r *http.Request) (*page, error) {
+	if err := checked(r); err != nil {
+		return nil, err
+	}
 	id := r.PathValue("id")
-	if !pixelID.MatchString(id) {
+	if !catalogID.MatchString(id) {
 		return nil, errNotHere
 	}
 	var settings []struct {
@@ -120,22 +150,24 @@ func (c *console) pixel(r *http.Request) (*page, error) {
 		}
 		show.Settings = append(show.Settings, x)
 	}
-	tags := make([]chan pixelTag, len(tagForms))
-	for i, t := range tagForms {
-		tags[i] = make(chan pixelTag, 1)
-		go func() {
-			asked, err := c.answers.get(r.Context(), append([]string{"pixel", "export", id, "--order-id", "--value"}, t.flags...)...)
-			if err != nil {
-				tags[i] <- pixelTag{Name: t.name, Problem: err.Error()}
-				return
-			}
-			tags[i] <- pixelTag{Name: t.name, Text: strings.TrimSpace(string(asked.Body)), asked: asked}
-		}()
+	names, err := c.Catalog()
+	if err != nil {
+		return nil, err
 	}
+	for _, p := range names.Pixels {
+		for _, a := range names.Advertisers {
+			if strconv.FormatInt(p.ID, 10) == id && a.ID == p.Advertiser {
+				show.Advertiser = a
+			}
+		}
+	}
+	// These are asked for at the same time.
+	tag := make(chan *tagForm, 1)
+	go func() { tag <- c.pixelTag(r.Context(), id, r.URL.Query(), names) }()
 	loads := make(chan func(), 1)
 	go func() {
-		part, asked, err := c.fragment(r.Context(), "Loads by day", "query", loadsByDay(id, code, c.Now()), "--format=html")
-		loads <- func() { show.Loads = part; show.took("Loads by day", asked, err) }
+		drawn, asked, err := c.loads(r.Context(), id, code)
+		loads <- func() { show.Loads = drawn; show.took("Loads by day", asked, err) }
 	}()
 	var healths []pixelHealth
 	health, err := c.read(r.Context(), &healths, pixelsCommand...)
@@ -147,13 +179,7 @@ func (c *console) pixel(r *http.Request) (*page, error) {
 	}
 	(<-loads)()
 	show.took("Settings", shown, nil)
-	for _, tag := range tags {
-		t := <-tag
-		show.Tags = append(show.Tags, t)
-		if t.asked != nil {
-			show.Asked = append(show.Asked, t.asked)
-		}
-	}
+	show.Tag = <-tag
 	p := &page{Title: "Pixel " + id, Name: "pixel.html", Here: "/pixels", Show: show}
 	if show.Name != "" {
 		p.Title += ": " + show.Name
@@ -182,8 +208,37 @@ func loadsByDay(id, code string, now time.Time) string {
 	}
 	last := dayOf(now.UTC())
 	first := last.AddDate(0, 0, 1-chartDays).Format(time.DateOnly)
-	return "SELECT CAST(d AS DATE) AS day, coalesce(loads, 0) AS loads FROM range(TIMESTAMP '" + first + "', TIMESTAMP '" +
-		last.AddDate(0, 0, 1).Format(time.DateOnly) + "', INTERVAL 1 DAY) AS days(d)" +
-		" LEFT JOIN (SELECT date, count(*) AS loads FROM events WHERE type = 'conversion' AND " +
-		means + " AND date >= DATE '" + first + "' GROUP BY ALL) AS fired ON fired.date = CAST(d AS DATE) ORDER BY ALL"
+	return "SELECT CAST(d AS DATE) AS day, coalesce(loads, 0) AS loads\nFROM range(TIMESTAMP '" + first + "', TIMESTAMP '" +
+		last.AddDate(0, 0, 1).Format(time.DateOnly) + "', INTERVAL 1 DAY) AS days(d)\nLEFT JOIN (\n  SELECT date, count(*) AS loads\n  FROM events\n  WHERE type = 'conversion' AND " +
+		means + " AND date >= DATE '" + first + "'\n  GROUP BY ALL\n) AS fired ON fired.date = CAST(d AS DATE)\nORDER BY ALL"
+}
+
+// loads draws how often a pixel was loaded.
+func (c *console) loads(ctx context.Context, id, code string) (*chart, *answer, error) {
+	var rows []struct {
+		Day   string `json:"day"`
+		Loads string `json:"loads"`
+	}
+	x, err := c.read(ctx, &rows, "query", loadsByDay(id, code, c.Now()), formatJSON)
+	if err != nil {
+		return nil, nil, err
+	}
+	var list []string
+	all := series{Name: "Loads", Class: "one"}
+	for _, r := range rows {
+		n, ok := new(big.Int).SetString(r.Loads, 10)
+		if !ok {
+			return nil, x, fmt.Errorf("%q is no number of loads", r.Loads)
+		}
+		list, all.Values = append(list, r.Day), append(all.Values, n)
+	}
+	return newChart("Loads by UTC day", conversionsUnit, list, []series{all}, func(day string) string {
+		t, err := time.Parse(time.DateOnly, day)
+		if err != nil {
+			return ""
+		}
+		return "/reports/pixel_feed?" + url.Values{
+			"shown": {"1"}, "from": {t.Format(time.RFC3339)}, "to": {t.AddDate(0, 0, 1).Format(time.RFC3339)}, "filter": {"pixel_id=" + id},
+		}.Encode()
+	}), x, nil
 }

@@ -63,6 +63,7 @@ func (a *app) rootCommand() *cobra.Command {
 GIF, or a CDN), commits typed events to Parquet exactly once, decides with
 DuckDB which impression or click earned each conversion, and reports it.`,
 		Example:           "  pixledger demo\n  pixledger init ./network",
+		Version:           versionText(),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return errors.Join(a.setClock(), a.beginJob(c)) },
@@ -72,6 +73,8 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 			return usagef("no command was given; allowed: %s", strings.Join(commandNames(c), " "))
 		},
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version, and what it was built from")
 	root.PersistentFlags().StringVarP(&a.configPath, "config", "c", "pixledger.yaml", "the configuration")
 	root.PersistentFlags().StringVar(&a.nowText, "now", "", "the time that counts as now, RFC 3339 (default: the real one)")
 	root.PersistentFlags().DurationVar(&a.wait, "wait", 10*time.Minute, "how long to wait for a lock that another command holds")
@@ -104,6 +107,7 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 		root.AddCommand(c.cmd)
 	}
 	root.SetHelpCommand(helpCommand(root))
+	root.AddCommand(a.manCommand())
 	a.addCompletions(root)
 	for _, c := range allCommands(root) {
 		c.Args = usageArgs(c.Args)

@@ -105,17 +105,23 @@ type compactStatus struct {
 }
 
 func (a *app) statusCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, healthz bool
 	var format, out string
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Sources with their lag, commits, jobs with last and next run",
 		Long: `Shows how far each source is read, the commits, the jobs with their last and next
 run, and what is to be looked after, with its remedy. --json is one object for
-scripts; the other formats have a row for each figure.`,
-		Example: "  pixledger status\n  pixledger status --json | jq .sources\n  pixledger status --format csv",
+scripts; the other formats have a row for each figure.
+
+--healthz opens no lake: it asks the daemon's /healthz, at console.listen, and the
+exit code tells whether that answers, as a container's health check wants it.`,
+		Example: "  pixledger status\n  pixledger status --json | jq .sources\n  pixledger status --format csv\n  pixledger status --healthz",
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
+			if healthz {
+				return a.askHealthz(c)
+			}
 			if err := jsonOrFormat("status", asJSON, format); err != nil {
 				return err
 			}
@@ -151,6 +157,7 @@ scripts; the other formats have a row for each figure.`,
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	c.Flags().StringVar(&format, "format", "", formatHelp())
 	c.Flags().StringVarP(&out, "output", "o", "", "write to a file, in one step")
+	c.Flags().BoolVar(&healthz, "healthz", false, "ask the daemon's /healthz, and nothing else")
 	return c
 }
 

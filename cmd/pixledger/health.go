@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
 
 	"pixledger/cmd/pixledger/console"
 )
@@ -70,4 +75,49 @@ func (d *daemon) authorized(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// healthzTime is how long an answer of /healthz, which looks at nothing, may take.
+const healthzTime = 10 * time.Second
+
+// askHealthz fails where the configuration's daemon does not answer at
+// console.listen with ok.
+func (a *app) askHealthz(c *cobra.Command) error {
+	for _, beside := range []string{"json", "format", "output"} {
+		if c.Flags().Changed(beside) {
+			return usagef("status: --healthz and --%s are given; allowed: one of them", beside)
+		}
+	}
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(cfg.Console.Listen)
+	if err != nil {
+		return fmt.Errorf("console.listen: %w", err)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost" // it listens on every address
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), healthzTime)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/healthz", nil)
+	if err != nil {
+		return err
+	}
+	direct := &http.Client{Transport: &http.Transport{}} // by no proxy
+	answer, err := direct.Do(r)
+	if err != nil {
+		return fmt.Errorf("the daemon does not answer: %w", err)
+	}
+	defer answer.Body.Close()
+	said, err := io.ReadAll(io.LimitReader(answer.Body, 64))
+	if err != nil {
+		return fmt.Errorf("the daemon's answer: %w", err)
+	}
+	if answer.StatusCode != http.StatusOK || strings.TrimSpace(string(said)) != "ok" {
+		return fmt.Errorf("%s answers %q; allowed: 200 and ok", r.URL, answer.Status)
+	}
+	_, err = a.stdout.Write(said)
+	return err
 }

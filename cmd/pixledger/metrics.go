@@ -1,10 +1,7 @@
 package main
 
 import (
-	"cmp"
-	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -291,27 +288,6 @@ func (m *metrics) lake(t *told) {
 		return
 	}
 	m.figures(t, state)
-}
-
-// buildVersion is what the program knows of how it was built.
-func buildVersion() (version, revision, goVersion string) {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown", "unknown", "unknown"
-	}
-	modified := false
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			revision = s.Value
-		case "vcs.modified":
-			modified = s.Value == "true"
-		}
-	}
-	if modified {
-		revision += "+"
-	}
-	return cmp.Or(strings.Trim(info.Main.Version, "()"), "unknown"), cmp.Or(revision, "unknown"), info.GoVersion
 }
 
 // others is the source of lines and gaps whose source the configuration does not

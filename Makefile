@@ -45,7 +45,7 @@ test-all: test ## test, and what needs Node.js, Python, LibreOffice, Chromium, O
 .PHONY: test-cluster
 test-cluster: tools build ## a real Spark with several worker processes against DuckDB; installs Java and pyspark
 	@.ci/tools-cluster
-	$(GO) test -timeout 90m -count=1 -v -tags testcluster -run TestCluster ./attribute ./cmd/pixledger
+	$(GO) test -timeout 90m -count=1 -p 1 -v -tags testcluster -run TestCluster ./attribute ./cmd/pixledger
 
 .PHONY: check
 check: ## format, vet, staticcheck, and known vulnerabilities where their database is reachable

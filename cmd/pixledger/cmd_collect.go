@@ -32,7 +32,7 @@ edges; a business day is closed when every edge has published it.
 
 --views prints the SQL by which any DuckDB reads the shared lake itself, with this
 lake's views.`,
-		Example: "  pixledger collect\n  pixledger collect --views > shared.sql",
+		Example: "  pixledger collect\n  pixledger collect --views",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := a.config()

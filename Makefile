@@ -13,7 +13,11 @@ help: ## this list
 
 .PHONY: build
 build: ## bin/pixledger
-	$(GO) build -trimpath -o bin/pixledger ./cmd/pixledger
+	$(GO) build -trimpath -ldflags "-X main.version=$$(.ci/version) -X main.revision=$$(.ci/version revision)" -o bin/pixledger ./cmd/pixledger
+
+.PHONY: dist
+dist: ## dist/: a tarball, a .deb where debhelper is installed, and SHA256SUMS (VERSION=, MAINTAINER=)
+	@.ci/dist
 
 .PHONY: demo
 demo: build ## build, then the whole chain on sample-logs, ending with the revenue report
@@ -28,14 +32,15 @@ test: tools build ## all tests under the race detector, with the real nginx, log
 	$(GO) test -race -timeout 14m $(PACKAGES)
 
 .PHONY: test-all
-test-all: test ## test, and what needs Node.js, Python, LibreOffice, Chromium, OpenSSH, S3 and others' servers, PostgreSQL, Prometheus, rsync, Caddy, workerd
+test-all: test ## test, and what needs Node.js, Python, LibreOffice, Chromium, OpenSSH, S3 and others' servers, PostgreSQL, Prometheus, rsync, Caddy, workerd, systemd, lintian, podman
 	@.ci/tools-office
 	@.ci/tools-postgres
 	@.ci/tools-prometheus
 	@.ci/tools-all
-	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother|TestPostgres|TestPrometheus|TestBrowser|TestUnit|TestOperations' ./cmd/pixledger ./report
+	$(GO) test -race -timeout 20m -count=1 -tags testall -run 'TestAnother|TestPostgres|TestPrometheus|TestBrowser|TestUnit|TestOperations|TestEdgesOn' ./cmd/pixledger ./report
 	$(GO) test -race -timeout 10m -count=1 -tags testall ./report/deliver
 	@.ci/tools-edge && $(GO) test -race -timeout 5m -count=1 -tags testall ./ingest/edge
+	@.ci/tools-dist && $(GO) test -timeout 30m -count=1 -tags testall ./cmd/pixledger/packaging
 
 .PHONY: test-cluster
 test-cluster: tools build ## a real Spark with several worker processes against DuckDB; installs Java and pyspark
@@ -64,4 +69,4 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin dist

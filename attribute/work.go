@@ -182,7 +182,7 @@ func onlyAdded(state *lake.State, seq int64) bool {
 
 // addingKinds are the kinds of commits that add files to events and voids, or
 // put the same rows in others, and take none away.
-var addingKinds = []string{"ingest", CommitKind, "close", "void", "credit", lake.CompactKind}
+var addingKinds = []string{"ingest", CommitKind, "close", "void", "credit", lake.CompactKind, lake.CollectKind}
 
 // RetentionKind is the kind of the commits that erase events, and NoteFrozen
 // their note of the UTC date before which decisions are frozen from then on.

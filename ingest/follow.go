@@ -142,8 +142,12 @@ func newFollower(opts Options, t timing) *follower {
 }
 
 func (f *follower) run(ctx context.Context) error {
+	told := ctx
 	ctx, cancel := f.working(ctx)
 	defer cancel()
+	if len(f.opts.Sources) == 0 { // a centre has none, and goes on until it is told to stop
+		f.wg.Go(func() { <-told.Done() })
+	}
 	for i := range f.opts.Sources {
 		f.wg.Go(func() { f.watch(ctx, &f.opts.Sources[i]) })
 	}

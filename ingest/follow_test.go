@@ -535,6 +535,26 @@ func TestFollowAtItsOwnPace(t *testing.T) {
 	wantIDs(t, d.l, ids("a", 0, 5)) // committed when it was stopped
 }
 
+// Without a source, as at a centre that only collects, it goes on until it is told to
+// stop.
+func TestFollowWithoutASource(t *testing.T) {
+	d := newFollowing(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	d.opts.Sources, d.opts.Stats = nil, &Stats{}
+	go func() { ended <- Follow(ctx, d.opts) }()
+	until(t, "it works", d.opts.Stats.Begun)
+	select {
+	case err := <-ended:
+		t.Errorf("it ended by itself, with %v", err)
+	default:
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // A writer that rotates as logrotate and nginx do: rename, go on in the old
 // file for a while, then write to a new one.
 func TestNothingIsLostUnderRotation(t *testing.T) {

@@ -47,6 +47,7 @@ type verification struct {
 	since    time.Time
 	live     map[string]committedFile
 	position map[string]int64 // of each log file, by source id
+	parts    partsRead
 	problems []Problem
 }
 
@@ -64,7 +65,7 @@ type verification struct {
 func Verify(ctx context.Context, l *lake.Lake, state *lake.State, since time.Time) ([]Problem, error) {
 	v := &verification{
 		ctx: ctx, lake: l, state: state, since: since,
-		live: map[string]committedFile{}, position: map[string]int64{},
+		live: map[string]committedFile{}, position: map[string]int64{}, parts: newPartsRead(),
 	}
 	if err := v.records(); err != nil {
 		return nil, err
@@ -125,6 +126,7 @@ func (v *verification) record(where string, r *lake.Record) {
 			for id, end := range v.position {
 				read = append(read, lake.Range{SourceID: id, End: end})
 			}
+			read = append(read, v.parts.ranges()...)
 		}
 		var before, after int64
 		maps.DeleteFunc(v.live, func(p string, f committedFile) bool {
@@ -143,9 +145,16 @@ func (v *verification) record(where string, r *lake.Record) {
 		}
 	}
 	rows := map[string]int64{}
+	ranges := r.Ranges
+	for i := range r.Parts {
+		ranges = append(slices.Clone(ranges), rangesOf(&r.Parts[i])...)
+	}
 	for _, f := range r.Add {
-		v.live[f.Path] = committedFile{File: f, at: r.At, seq: r.Seq, ranges: r.Ranges}
+		v.live[f.Path] = committedFile{File: f, at: r.At, seq: r.Seq, ranges: ranges}
 		rows[kindOf(f.Path)] += f.Rows
+	}
+	for i := range r.Parts {
+		v.part(where, &r.Parts[i], rows)
 	}
 	if len(r.Ranges) == 0 {
 		return

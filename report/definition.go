@@ -27,6 +27,7 @@ type Definition struct {
 	Params     []ParamDef  // its own parameters
 	Totals     *Totals     // what is added up beside the rows; nil is nothing
 	Rangeless  bool        // it is of now, or of what its parameters say
+	Slow       bool        // it reads all touches of long times: a page makes it when it is asked to
 	Needs      []string    // of what is in no view: needAccount and so on
 	// Business says that its days are business days, as the ledger has them: the
 	// configuration's, whatever the report's zone, which says what today is.
@@ -116,7 +117,7 @@ func (h *header) refuse(part, what, allowed string) {
 
 // headerWords are what -- @ is followed by; built-in reports have @totals,
 // @needs, @asked, @by and @utc too.
-var headerWords = []string{"report", "doc", "column", "param", "choice", "filter", "dimension", "interval", "note", "required", "rangeless", "business"}
+var headerWords = []string{"report", "doc", "column", "param", "choice", "filter", "dimension", "interval", "note", "required", "rangeless", "slow", "business"}
 
 // parseDefinition reads the header of a report's file: the comment lines that
 // begin with -- @ and a word. It reads what it can of one with mistakes; own
@@ -196,6 +197,8 @@ func (h *header) read(rest string, own bool) {
 		d.By = fields
 	case word == "rangeless" && rest == "":
 		d.Rangeless = true
+	case word == "slow" && rest == "":
+		d.Slow = true
 	case word == "business" && rest == "":
 		d.Business = true
 	case word == "note" && described && len(fields) == 1:
@@ -240,7 +243,7 @@ var headerForms = map[string]string{
 	"report": "-- @report NAME", "doc": "-- @doc TEXT", "column": "-- @column NAME TYPE: what it is",
 	"param": "-- @param NAME TYPE: what it is", "choice": "-- @choice COLUMN TYPE: what it is", "filter": "-- @filter COLUMN COLUMN…, or *", "dimension": "-- @dimension ID NAME: what it is",
 	"interval": "-- @interval hour day month", "note": "-- @note WORD: text", "required": "-- @required COLUMN…",
-	"rangeless": "-- @rangeless alone", "business": "-- @business alone",
+	"rangeless": "-- @rangeless alone", "slow": "-- @slow alone", "business": "-- @business alone",
 }
 
 func (h *header) param(fields []string, doc string, own bool) {

@@ -126,7 +126,7 @@ A statement that reads none of the range's is one without range: ` + "`" + `--ra
 | ` + "`" + `-- @choice COLUMN TYPE: TEXT` + "`" + ` | something to filter by that is not shown |
 | ` + "`" + `-- @required COLUMN…` + "`" + ` | filters that must be given |
 | ` + "`" + `-- @dimension ID NAME: TEXT` + "`" + `, ` + "`" + `-- @interval hour day month` + "`" + ` | what ` + "`" + `--by` + "`" + ` and ` + "`" + `--interval` + "`" + ` take, as the built-in reports have them |
-| ` + "`" + `-- @note WORD: TEXT` + "`" + `, ` + "`" + `-- @rangeless` + "`" + `, ` + "`" + `-- @business` + "`" + ` | more to know; it has no range; its days are business days |
+| ` + "`" + `-- @note WORD: TEXT` + "`" + `, ` + "`" + `-- @rangeless` + "`" + `, ` + "`" + `-- @slow` + "`" + `, ` + "`" + `-- @business` + "`" + ` | more to know; it has no range; the console makes it when it is asked to; its days are business days |
 
 **Filters** choose among the rows that the statement gives. It can do that by itself, before it counts: where it says ` + "`" + `passes('pixel_id', pixel_id)` + "`" + `, the filter is that condition.
 The macros and tables of the built-in reports are there for you:

@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	_ "embed" // the page
+	"fmt"
 	"html"
 	"html/template"
 	"io"
@@ -31,7 +32,8 @@ type htmlWriter struct {
 	line     []byte
 	drawings []*Drawing
 	totals   amounts
-	count    int64
+	count    int64 // of all rows
+	more     int64 // of them, beyond the limit
 }
 
 type htmlCell struct {
@@ -87,11 +89,22 @@ func (h *htmlWriter) Row(values []any, zone *time.Location) error {
 			}
 		}
 	}
+	h.account(values, zone)
+	return h.writeRow()
+}
+
+// account has a row in the drawings and the totals.
+func (h *htmlWriter) account(values []any, zone *time.Location) {
 	for _, d := range h.drawings {
 		d.Add(values, zone)
 	}
 	h.totals.add(values)
-	return h.writeRow()
+}
+
+func (h *htmlWriter) beyond(values []any, zone *time.Location) {
+	h.count++
+	h.more++
+	h.account(values, zone)
 }
 
 // writeRow writes the cells. A template would take several times as long, and a
@@ -176,6 +189,9 @@ func (h *htmlWriter) head(w io.Writer) error {
 		head.Notes = append(head.Notes, notes...)
 	}
 	head.Notes = append(head.Notes, h.totals.notes()...)
+	if h.more > 0 {
+		head.Notes = append(head.Notes, fmt.Sprintf("The table has the first %d of %d rows; charts and totals are of all.", h.count-h.more, h.count))
+	}
 	return page.ExecuteTemplate(w, "head", head)
 }
 

@@ -23,6 +23,9 @@ type Params struct {
 	Filters  []string // col=val
 	Columns  []string // show these alone, in this order; none is all
 	TimeZone string   // an IANA name, or advertiser; default Zone
+	// Limit is how many rows are written, the first ones; 0 is all. A page draws and
+	// adds up all of them.
+	Limit int64
 	// Values are those of the report's own parameters, by their names.
 	Values map[string]string
 

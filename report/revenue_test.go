@@ -77,3 +77,31 @@ func TestRevenueOfOpenDays(t *testing.T) {
 		t.Errorf("got %s", out)
 	}
 }
+
+// A limit leaves out rows and nothing else: a page's drawings and totals are of
+// all of them, and it says so.
+func TestLimit(t *testing.T) {
+	db := quarter(t).opened(t)
+	all := run(t, db, "ledger_entries", Params{}, CSV)
+	first := run(t, db, "ledger_entries", Params{Limit: 3}, CSV)
+	if lines := strings.SplitAfter(all, "\n"); len(lines) < 10 || first != strings.Join(lines[:4], "") {
+		t.Errorf("of %d lines the first are\n%s", len(lines), first)
+	}
+	whole, page := run(t, db, "revenue", Params{}, HTML), run(t, db, "revenue", Params{Limit: 2}, HTML)
+	if n := strings.Count(page, "<tbody>\n<tr><td"); n != 1 {
+		t.Fatalf("the page has %d tables of rows", n)
+	}
+	begin, _, _ := strings.Cut(whole, "<tbody>\n<tr><td")
+	if !strings.HasPrefix(page, begin[:strings.LastIndex(begin, "</figure>")]) {
+		t.Error("what is drawn is not of all rows")
+	}
+	_, foot, _ := strings.Cut(whole, "<tfoot>")
+	if _, got, _ := strings.Cut(page, "<tfoot>"); foot == "" || got != foot {
+		t.Errorf("the totals are\n%s\nof all rows they are\n%s", got, foot)
+	}
+	_, rows, _ := strings.Cut(page, "<tbody>\n<tr><td")
+	rows, _, _ = strings.Cut(rows, "</tbody>")
+	if n := strings.Count(rows, "</tr>"); n != 2 || !strings.Contains(page, "The table has the first 2 of ") {
+		t.Errorf("the page has %d rows, and says so: %v", n, strings.Contains(page, "The table has the first 2 of "))
+	}
+}

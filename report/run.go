@@ -352,7 +352,13 @@ type shown struct {
 	zone      int      // place of the zone column, or -1
 	filters   []rowFilter
 	tally     *tally // nil where nobody asks for totals
+	count     int64
 	values    []any
+}
+
+// beyonder is a writer that takes rows beyond the limit too, without writing them.
+type beyonder interface {
+	beyond(values []any, zone *time.Location)
 }
 
 func (s *shown) begin(columns []Column) error {
@@ -398,6 +404,13 @@ func (s *shown) row(values []any) error {
 		if z, ok := values[s.zone].(int64); ok && z >= 0 && z < int64(len(s.zones)) {
 			zone = s.zones[z]
 		}
+	}
+	s.count++
+	if limit := s.plan.params.Limit; limit > 0 && s.count > limit {
+		if b, ok := s.out.(beyonder); ok {
+			b.beyond(s.values, zone)
+		}
+		return nil
 	}
 	return s.out.Row(s.values, zone)
 }

@@ -26,13 +26,13 @@ import (
 	"pixledger/schemas/lakedb"
 )
 
-// Options say where to look and what may be used. The zero value of what
-// bounds DuckDB is its own default.
+// Options say where to look and what may be used.
 type Options struct {
 	Lake        *lake.Lake
 	Catalog     *schemas.Catalog // the one configured
 	CatalogFile string           // what positions in it call it
-	DB          lakedb.Options
+	// Open opens the lake's newest state; the catalog's tables are not read.
+	Open func() (*lakedb.DB, error)
 
 	// Progress is told, if not nil, of everything that is read.
 	Progress func(what string)
@@ -42,7 +42,7 @@ type Options struct {
 // conversion has it.
 func Explain(ctx context.Context, id string, o Options) (*Explanation, error) {
 	for attempt := 1; ; attempt++ {
-		db, err := lakedb.Open(ctx, o.Lake, nil, o.DB)
+		db, err := o.Open()
 		if err != nil {
 			return nil, err
 		}

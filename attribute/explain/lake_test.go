@@ -114,7 +114,9 @@ func (l *testLake) reader() *reader {
 }
 
 func (l *testLake) options() Options {
-	return Options{Lake: l.Lake, Catalog: l.cat, CatalogFile: catalogFile, DB: lakedb.Options{Now: now, Threads: 1}}
+	return Options{Lake: l.Lake, Catalog: l.cat, CatalogFile: catalogFile, Open: func() (*lakedb.DB, error) {
+		return lakedb.Open(context.Background(), l.Lake, nil, lakedb.Options{Now: now, Threads: 1})
+	}}
 }
 
 func (l *testLake) explain(r *reader, id string) *Explanation {

@@ -104,9 +104,9 @@ func (r *reader) attributions(from, to time.Time) []any {
 // at writes where a line stands as FILE:OFFSET; a log that the lake does not
 // know is named by its id.
 func (r *reader) at(sourceID string, offset int64) string {
-	name := sourceID
-	if src := r.db.State.Sources[sourceID]; src != nil {
-		name = src.Name
+	name, known := r.db.State.LogName(sourceID)
+	if !known {
+		name = sourceID
 	}
 	return name + ":" + strconv.FormatInt(offset, 10)
 }

@@ -84,10 +84,28 @@ type GapsError struct{ Gaps []lake.Gap }
 
 func (e *GapsError) Error() string {
 	var b strings.Builder
-	b.WriteString("nothing was closed: lines of the days to be closed may be lost")
+	unpublished := 0
+	for _, g := range e.Gaps {
+		if g.Reason == lake.GapUnpublished {
+			unpublished++
+		}
+	}
+	if unpublished == len(e.Gaps) {
+		b.WriteString("nothing was closed: edges have not published the days to be closed")
+	} else {
+		b.WriteString("nothing was closed: lines of the days to be closed may be lost")
+	}
 	for _, g := range e.Gaps {
 		days := g.Days()
+		if g.Reason == lake.GapUnpublished {
+			fmt.Fprintf(&b, "\n  gap %s: edge %s has not published %s, or it is not collected yet", g.ID, g.Source, days[0])
+			continue
+		}
 		fmt.Fprintf(&b, "\n  gap %s: source %s, %s, of %s to %s", g.ID, g.Source, g.Reason, days[0], days[len(days)-1])
+	}
+	if unpublished == len(e.Gaps) {
+		b.WriteString("\nlet the edges publish and `pixledger collect` run, or answer for each with --accept-gap ID --by NAME: what comes later is an adjustment")
+		return b.String()
 	}
 	b.WriteString("\nread the lines with `pixledger ingest FILE` if they turn up, or answer for each with --accept-gap ID --by NAME")
 	return b.String()

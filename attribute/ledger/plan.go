@@ -118,6 +118,12 @@ func (p *Plan) Check(yes bool) error {
 	return nil
 }
 
+// Span gives the bounds of the days to be closed, half-open; at least one is due.
+func (p *Plan) Span(zone *time.Location) (from, until time.Time) {
+	days := p.spans(zone)
+	return days[0].From, days[len(days)-1].Until
+}
+
 // spans gives the days to be closed with their bounds. The first begins where
 // the one closed before it ended, so that no instant is in two days or in none,
 // whatever has become of the zone's rules since.

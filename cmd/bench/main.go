@@ -34,6 +34,8 @@ type bench struct {
 	history     int64  // conversions of each day before
 
 	attributions int64 // in the 90 days of the reports' lake
+
+	consoleLines int64 // of the log that the console's lake is made from
 }
 
 // measurements are what -only selects from, in their order.
@@ -53,6 +55,7 @@ var measurements = []struct {
 	{"crowd", (*bench).crowd},
 	{"month", (*bench).month},
 	{"reports", (*bench).reports},
+	{"console", (*bench).console},
 }
 
 func main() {
@@ -66,6 +69,7 @@ func main() {
 	flag.Int64Var(&b.conversions, "conversions", 40_000, "conversions of the last night in attribution's lakes")
 	flag.Int64Var(&b.history, "history", 40_000, "conversions of each day before the last night")
 	flag.Int64Var(&b.attributions, "attributions", 50_000_000, "attributions of 90 days in the reports' lake; some 250 bytes each on disk, with their events and entries")
+	flag.Int64Var(&b.consoleLines, "console-lines", 50_000_000, "lines of the log from which the console's lake is made; 450 bytes each on disk")
 	peer := flag.String("peer", "", "be the peer: read this log, or with -statement the events of this lake")
 	statement := flag.String("statement", "", "be the peer with row_number or asof")
 	viewDays := flag.Int("view-days", 90, "days of impressions that the peer of attribution reads")
@@ -127,7 +131,7 @@ func (b *bench) measureAll(only string) (err error) {
 func (b *bench) each() error {
 	for _, m := range measurements {
 		c := exec.Command(b.self, "-only", m.name, "-pixledger", b.program, "-lines", fmt.Sprint(b.lines), "-runs", fmt.Sprint(b.runs), "-cache", b.cache,
-			"-touches", fmt.Sprint(b.touches), "-conversions", fmt.Sprint(b.conversions), "-history", fmt.Sprint(b.history),
+			"-touches", fmt.Sprint(b.touches), "-conversions", fmt.Sprint(b.conversions), "-history", fmt.Sprint(b.history), "-console-lines", fmt.Sprint(b.consoleLines),
 			"-attributions", fmt.Sprint(b.attributions))
 		c.Stdout, c.Stderr = os.Stdout, os.Stderr
 		if err := c.Run(); err != nil {

@@ -31,8 +31,9 @@ type app struct {
 	wait       time.Duration
 	jobPipe    int // the descriptor by which a daemon runs this command; 0: nobody does
 
-	given      []byte // the configuration's content, where it is not its file's
-	mostMemory int64  // limits.memory is no more; 0: what is configured
+	given      []byte     // the configuration's content, where it is not its file's
+	mostMemory int64      // limits.memory is no more; 0: what is configured
+	ready      *readyLake // opened before the command was known; nil: it opens its own
 
 	log *logging.Handler // of a command that runs for long; nil: plain lines
 
@@ -62,6 +63,7 @@ func (a *app) rootCommand() *cobra.Command {
 GIF, or a CDN), commits typed events to Parquet exactly once, decides with
 DuckDB which impression or click earned each conversion, and reports it.`,
 		Example:           "  pixledger demo\n  pixledger init ./network",
+		Version:           versionText(),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return errors.Join(a.setClock(), a.beginJob(c)) },
@@ -71,6 +73,8 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 			return usagef("no command was given; allowed: %s", strings.Join(commandNames(c), " "))
 		},
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version, and what it was built from")
 	root.PersistentFlags().StringVarP(&a.configPath, "config", "c", "pixledger.yaml", "the configuration")
 	root.PersistentFlags().StringVar(&a.nowText, "now", "", "the time that counts as now, RFC 3339 (default: the real one)")
 	root.PersistentFlags().DurationVar(&a.wait, "wait", 10*time.Minute, "how long to wait for a lock that another command holds")
@@ -92,16 +96,18 @@ DuckDB which impression or click earned each conversion, and reports it.`,
 		{groupStart, a.demoCommand()}, {groupStart, a.initCommand()}, {groupStart, a.catalogCommand()},
 		{groupStart, a.pixelCommand()}, {groupStart, a.trackerCommand()}, {groupStart, a.segmentCommand()},
 		{groupStart, a.edgeCommand()}, {groupStart, a.genCommand()},
-		{groupWork, a.runCommand()}, {groupWork, a.ingestCommand()}, {groupWork, a.attributeCommand()},
+		{groupWork, a.runCommand()}, {groupWork, a.ingestCommand()}, {groupWork, a.publishCommand()}, {groupWork, a.collectCommand()}, {groupWork, a.attributeCommand()},
 		{groupWork, a.closeCommand()}, {groupWork, a.voidCommand()}, {groupWork, a.creditCommand()}, {groupWork, a.exportCommand()},
 		{groupAnswer, a.reportCommand()}, {groupAnswer, a.explainCommand()}, {groupAnswer, a.queryCommand()}, {groupAnswer, a.warehouseCommand()},
 		{groupCare, a.statusCommand()}, {groupCare, a.doctorCommand()}, {groupCare, a.verifyCommand()}, {groupCare, a.rebuildCommand()},
 		{groupCare, a.compactCommand()}, {groupCare, a.forgetCommand()}, {groupCare, a.retentionCommand()}, {groupCare, a.completionCommand()},
+		{groupCare, a.readyCommand()},
 	} {
 		c.cmd.GroupID = c.group
 		root.AddCommand(c.cmd)
 	}
 	root.SetHelpCommand(helpCommand(root))
+	root.AddCommand(a.manCommand())
 	a.addCompletions(root)
 	for _, c := range allCommands(root) {
 		c.Args = usageArgs(c.Args)
@@ -277,15 +283,33 @@ func (s *setup) allWarnings(now time.Time) []schemas.Warning {
 // openLake opens the lake to read it.
 func (s *setup) openLake() (*lake.Lake, error) { return lake.Open(s.cfg.Lake) }
 
+// openToAnswer is openLake for commands that only answer.
+func (a *app) openToAnswer(s *setup) (*lake.Lake, error) {
+	if a.ready != nil {
+		return a.ready.lake, nil
+	}
+	return s.openLake()
+}
+
 // openDB opens DuckDB over the lake within the configured limits.
 func (a *app) openDB(ctx context.Context, s *setup, l *lake.Lake) (*lakedb.DB, error) {
-	return lakedb.Open(ctx, l, s.catalog, lakedb.Options{
+	if a.ready != nil {
+		if db, err := a.ready.take(ctx, s.catalog, a.now()); db != nil || err != nil {
+			return db, err
+		}
+	}
+	return lakedb.Open(ctx, l, s.catalog, a.dbOptions(s))
+}
+
+// dbOptions are the configured limits.
+func (a *app) dbOptions(s *setup) lakedb.Options {
+	return lakedb.Options{
 		Memory:   byteSize(s.cfg.Limits.Memory),
 		Threads:  s.cfg.Limits.Threads,
 		TempDir:  s.cfg.tempDir(),
 		TempSize: byteSize(s.cfg.Limits.TempSize),
 		Now:      a.now(),
-	})
+	}
 }
 
 // tempDir is where sorts and joins spill: inside the lake, outside its globs,

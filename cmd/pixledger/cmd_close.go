@@ -12,7 +12,6 @@ import (
 
 	"pixledger/attribute"
 	"pixledger/attribute/ledger"
-	"pixledger/ingest"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
 )
@@ -118,7 +117,15 @@ func (a *app) closeOptions(s *setup, l *lake.Lake) ledger.Options {
 // acceptances are the gaps that somebody answers for, which must be open.
 func (a *app) acceptances(s *setup, state *lake.State, ids []string, by string) ([]lake.Acceptance, error) {
 	var out []lake.Acceptance
-	open := ingest.Gaps(state, ingestSources(s.cfg), a.now())
+	open := openGaps(s.cfg, state, a.now())
+	if plan, err := calendarOf(s.cfg).Plan(state, a.now()); err == nil && len(plan.Due) > 0 {
+		from, until := plan.Span(s.cfg.TimeZone)
+		for _, g := range unpublished(s.cfg, state, from, until) {
+			if !slices.ContainsFunc(open, func(x lake.Gap) bool { return x.ID == g.ID }) {
+				open = append(open, g)
+			}
+		}
+	}
 	for _, id := range ids {
 		if !slices.ContainsFunc(open, func(g lake.Gap) bool { return g.ID == id }) {
 			var known []string

@@ -31,7 +31,7 @@ decompressed content; entries of the catalog as FILE:LINE:COLUMN.`,
 			if err != nil {
 				return err
 			}
-			l, err := s.openLake()
+			l, err := a.openToAnswer(s)
 			if err != nil {
 				return err
 			}
@@ -44,10 +44,7 @@ decompressed content; entries of the catalog as FILE:LINE:COLUMN.`,
 			bar := a.newProgress("explaining:", rowProgress)
 			x, err := explain.Explain(c.Context(), args[0], explain.Options{
 				Lake: l, Catalog: s.catalog, CatalogFile: file,
-				DB: lakedb.Options{
-					Memory: byteSize(s.cfg.Limits.Memory), Threads: s.cfg.Limits.Threads,
-					TempDir: s.cfg.tempDir(), TempSize: byteSize(s.cfg.Limits.TempSize), Now: a.now(),
-				},
+				Open:     func() (*lakedb.DB, error) { return a.openDB(c.Context(), s, l) },
 				Progress: func(what string) { bar.set("reading "+what, 0, 0) },
 			})
 			bar.done()

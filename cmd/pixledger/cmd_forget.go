@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pixledger/attribute"
+	"pixledger/report/publish"
 	"pixledger/report/warehouse"
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
@@ -36,7 +37,9 @@ events under the id are a new user's.
 
 When it is killed or fails, run it again: it ends with the same pseudonym. Of an id
 that nobody has nothing changes, and it is said. Logs, backups, and what was
-loaded into PostgreSQL before are out of its reach: see docs/privacy.md.`,
+loaded into PostgreSQL before are out of its reach: see docs/privacy.md. On an edge
+that publishes, the next ` + "`pixledger publish`" + ` erases in the shared lake too; the
+lakes of other machines have their own forget.`,
 		Example: "  pixledger forget 0B0C5F2C11D09BE7418A0C27D5A1E0F3\n  pixledger forget --file requests.txt --dry-run\n  pixledger forget --resume",
 		RunE: func(c *cobra.Command, ids []string) error {
 			switch {
@@ -115,6 +118,29 @@ func (a *app) forget(ctx context.Context, cfg *Config, l *lake.Lake, ids []strin
 		return err
 	}
 	printForgotten(a.stdout, &sum, dry, rewrote)
+	return a.printElsewhere(cfg, l, dry)
+}
+
+// printElsewhere says where else the users' ids stand: in the shared lake, and in the
+// lakes of other machines.
+func (a *app) printElsewhere(cfg *Config, l *lake.Lake, dry bool) error {
+	if cfg.Publish != nil {
+		state, err := l.State()
+		if err != nil {
+			return err
+		}
+		s, err := publish.Look(state, a.publishOptions(cfg, l, state))
+		if err != nil {
+			return err
+		}
+		if s.Parts > 0 && (s.Erasing || dry) {
+			fmt.Fprintf(a.stdout, "in the shared lake %s it still stands: the next `pixledger publish` erases it there\n", cfg.Publish.To)
+		}
+		fmt.Fprintln(a.stdout, "the centre and the other edges hold lakes of their own: run it on each of them")
+	}
+	if cfg.Collect != nil {
+		fmt.Fprintf(a.stdout, "the edges hold lakes of their own, and the shared lake %s what they have published: run it on each edge, which erases it there too\n", cfg.Collect.From)
+	}
 	return nil
 }
 

@@ -210,7 +210,8 @@ type edgeAccount struct {
 	Last  time.Time // of its last commit
 }
 
-// accountByEdge adds up the files' accounts by source name.
+// accountByEdge adds up the files' accounts by source name, and those of what edges
+// have published by their names.
 func accountByEdge(state *lake.State) map[string]*edgeAccount {
 	out := map[string]*edgeAccount{}
 	for _, src := range state.Sources {
@@ -225,6 +226,20 @@ func accountByEdge(state *lake.State) map[string]*edgeAccount {
 		}
 		for _, c := range src.Days {
 			e.Add(c)
+		}
+	}
+	for name, published := range state.Edges {
+		e := out[name]
+		if e == nil {
+			e = &edgeAccount{}
+			out[name] = e
+		}
+		e.Files += len(published.Logs)
+		if published.At.After(e.Last) {
+			e.Last = published.At
+		}
+		for _, day := range published.Days {
+			e.Add(day.Account)
 		}
 	}
 	return out

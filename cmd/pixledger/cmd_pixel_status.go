@@ -22,13 +22,14 @@ var instantType = &report.Type{Kind: report.KindTime, Name: "TIMESTAMP WITH TIME
 
 func (a *app) pixelStatusCommand() *cobra.Command {
 	var format, out string
+	var details bool
 	c := &cobra.Command{
 		Use:   "status [ID…]",
 		Short: "Whether pixels fire as they should, and what is wrong with what they bring",
 		Long: `Shows a line for each pixel: whether it is Active or Paused and why, when it fired
 last, how often in the last twelve hours, and the worst finding about it. With ids
 it shows the page of each of these pixels: its figures, every finding with what to
-do about it, and the pages that fired it.
+do about it, and the pages that fired it. --details shows that of all pixels.
 
 Findings are of four severities: alarm (conversions are lost, most likely), warning,
 note, and ok where there is none. A pixel with few loads is not judged by shares.
@@ -39,7 +40,7 @@ docs/pixel-health.md has what is looked at, from which numbers on.`,
 			if err != nil {
 				return err
 			}
-			if format == "" && out == "" && len(args) > 0 {
+			if format == "" && out == "" && (details || len(args) > 0) {
 				f = report.Table // a page for people, wherever it goes
 			}
 			ids, err := idArgs("pixel status", args)
@@ -53,7 +54,7 @@ docs/pixel-health.md has what is looked at, from which numbers on.`,
 			if _, err := findAll("pixel", s.catalog.Pixels, pixelEntry, ids); err != nil {
 				return reasons("pixel status", err)
 			}
-			o := pixelhealth.Options{Now: a.now(), IDs: ids, Pages: len(ids) > 0}
+			o := pixelhealth.Options{Now: a.now(), IDs: ids, Pages: details || len(ids) > 0}
 			var health *pixelhealth.Health
 			bar := a.newProgress("looking at pixels", rowProgress)
 			err = a.answer(c.Context(), s, out, func(db *lakedb.DB, w io.Writer) error {
@@ -76,6 +77,7 @@ docs/pixel-health.md has what is looked at, from which numbers on.`,
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&details, "details", false, "the page of each pixel, also where no ids are given")
 	c.Flags().StringVar(&format, "format", "", formatHelp())
 	c.Flags().StringVarP(&out, "output", "o", "", "write to a file, in one step")
 	return c
@@ -124,7 +126,7 @@ func writePixelLines(w io.Writer, f report.Format, h *pixelhealth.Health) error 
 		if p.LastFired != nil {
 			last = *p.LastFired
 		}
-		worst := p.Worst()
+		worst := p.Worst
 		if err := out.Row([]any{p.ID, p.Name, string(p.Status), p.Why, last, p.Loads12h,
 			int64(len(p.Findings)), string(worst.Severity), worst.ID, worst.What}, time.UTC); err != nil {
 			return err
@@ -201,7 +203,7 @@ func pixelPageRows(p *pixelhealth.Pixel) [][]string {
 	}
 	findings := p.Findings
 	if len(findings) == 0 {
-		findings = []pixelhealth.Finding{p.Worst()}
+		findings = []pixelhealth.Finding{p.Worst}
 	}
 	for _, f := range findings {
 		rows = append(rows, []string{id, string(f.Severity), f.ID, f.What, f.Remedy})
@@ -238,7 +240,7 @@ func printPixelPage(w io.Writer, p *pixelhealth.Pixel, h *pixelhealth.Health) er
 		return err
 	}
 	if len(p.Findings) == 0 {
-		fmt.Fprintf(w, "\n%s\n", p.Worst().What)
+		fmt.Fprintf(w, "\n%s\n", p.Worst.What)
 	}
 	for _, f := range p.Findings {
 		fmt.Fprintf(w, "\n%s: %s: %s\n  remedy: %s\n", f.Severity, f.ID, f.What, f.Remedy)

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"pixledger/ingest"
 	"pixledger/report"
 	"pixledger/schemas"
 	"pixledger/schemas/lakedb"
@@ -58,6 +57,9 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 			if err != nil {
 				return err
 			}
+			if p.Limit < 0 {
+				return usagef("report: --limit is %d; allowed: 1 or more, 0 for all rows", p.Limit)
+			}
 			p.Now = a.now()
 			if describe {
 				return a.describeReport(reports, name)
@@ -82,7 +84,7 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 			p.Zone, p.LedgerFrom = s.cfg.TimeZone, schemas.Day(s.cfg.LedgerFrom)
 			err = a.answer(c.Context(), s, out, func(db *lakedb.DB, w io.Writer) error {
 				totals.Reset()
-				p.Gaps = ingest.Gaps(db.State, ingestSources(s.cfg), p.Now)
+				p.Gaps = openGaps(s.cfg, db.State, p.Now)
 				return reports.Run(c.Context(), db, name, p, w, f)
 			})
 			if err == nil && totals.Len() > 0 {
@@ -99,6 +101,7 @@ Ranges: ` + strings.Join(report.RangeNames(), " "),
 	fl.StringSliceVar(&p.By, "by", nil, "group by these columns, such as line_item_id,pixel_id")
 	fl.StringSliceVar(&p.Columns, "columns", nil, "show these columns alone, in this order")
 	fl.StringArrayVar(&p.Filters, "filter", nil, "COLUMN=VALUE; one column twice means either value")
+	fl.Int64Var(&p.Limit, "limit", 0, "write the first so many rows alone; a page still draws and adds up all (default all)")
 	fl.StringVar(&p.TimeZone, "time-zone", "", "an IANA zone, or advertiser for each one's own")
 	for _, f := range ownFlags {
 		if f.yes {
@@ -223,7 +226,7 @@ func asUsage(err error) error {
 
 // answer opens the lake and writes what ask gives to stdout or a file.
 func (a *app) answer(ctx context.Context, s *setup, out string, ask func(*lakedb.DB, io.Writer) error) error {
-	l, err := s.openLake()
+	l, err := a.openToAnswer(s)
 	if err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func (a *app) edgeCommand() *cobra.Command {
 catalog: the pixels' answers, the trackers' landing pages, the userid cookie and
 the log format that pixledger reads. Print it again when the catalog changes, or
 have the daemon do it (edge.conf). A file that says the same already is left
-untouched.`,
+untouched; one that is replaced keeps its mode.`,
 		Example: "  pixledger edge nginx -o /etc/nginx/nginx.conf && nginx -t && systemctl reload nginx",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -120,7 +120,16 @@ untouched.`,
 				a.logf("%s says this already; it is left untouched", out)
 				return nil
 			}
-			return a.writeOut(out, func(w io.Writer) error { _, err := w.Write(text); return err })
+			mode, before := os.FileMode(0o644), os.FileMode(0) // as nginx's own: doctor reads it too
+			if fi, err := os.Stat(out); err == nil {
+				before = fi.Mode()
+				mode = before.Perm()
+			}
+			err = a.writeOut(out, func(w io.Writer) error { _, err := w.Write(text); return err })
+			if err != nil || out == "" || !before.IsRegular() {
+				return err
+			}
+			return os.Chmod(out, mode)
 		},
 	}
 	nginx.Flags().StringVarP(&out, "output", "o", "", "write to a file, in one step")

@@ -31,7 +31,9 @@ type statusReport struct {
 	Gaps     []gapStatus    `json:"gaps"`
 	Ledger   *ledgerStatus  `json:"ledger"`
 	Exports  *exportsStatus `json:"exports"`
-	Edge     *edgeStatus    `json:"edge,omitempty"` // nil without edge.conf
+	Publish  *publishStatus `json:"publish,omitempty"` // nil where this is no edge that publishes
+	Collect  *collectStatus `json:"collect,omitempty"` // nil where this is no centre
+	Edge     *edgeStatus    `json:"edge,omitempty"`    // nil without edge.conf
 	Jobs     []jobStatus    `json:"jobs"`
 	Datasets []datasetSize  `json:"datasets"`
 	Compact  compactStatus  `json:"compact"`
@@ -103,17 +105,23 @@ type compactStatus struct {
 }
 
 func (a *app) statusCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, healthz bool
 	var format, out string
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Sources with their lag, commits, jobs with last and next run",
 		Long: `Shows how far each source is read, the commits, the jobs with their last and next
 run, and what is to be looked after, with its remedy. --json is one object for
-scripts; the other formats have a row for each figure.`,
-		Example: "  pixledger status\n  pixledger status --json | jq .sources\n  pixledger status --format csv",
+scripts; the other formats have a row for each figure.
+
+--healthz opens no lake: it asks the daemon's /healthz, at console.listen, and the
+exit code tells whether that answers, as a container's health check wants it.`,
+		Example: "  pixledger status\n  pixledger status --json | jq .sources\n  pixledger status --format csv\n  pixledger status --healthz",
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
+			if healthz {
+				return a.askHealthz(c)
+			}
 			if err := jsonOrFormat("status", asJSON, format); err != nil {
 				return err
 			}
@@ -149,6 +157,7 @@ scripts; the other formats have a row for each figure.`,
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	c.Flags().StringVar(&format, "format", "", formatHelp())
 	c.Flags().StringVarP(&out, "output", "o", "", "write to a file, in one step")
+	c.Flags().BoolVar(&healthz, "healthz", false, "ask the daemon's /healthz, and nothing else")
 	return c
 }
 
@@ -193,6 +202,8 @@ func (r *statusReport) rows() [][]string {
 	}
 	r.Ledger.rows(add)
 	r.Exports.rows(add)
+	r.Publish.rows(add)
+	r.Collect.rows(add)
 	r.Edge.rows(add)
 	for _, j := range r.Jobs {
 		add("job", j.Name, "schedule", j.Schedule)
@@ -256,6 +267,10 @@ func (a *app) status(cfg *Config, l *lake.Lake) (*statusReport, error) {
 	if err := r.exports(cfg, l); err != nil {
 		return nil, err
 	}
+	if err := r.publishes(a, cfg, l, state); err != nil {
+		return nil, err
+	}
+	r.collects(cfg, state)
 	r.edge(cfg, l)
 	if err := r.jobs(cfg, l); err != nil {
 		return nil, err
@@ -321,6 +336,8 @@ func (r *statusReport) print(w io.Writer) error {
 	}
 	r.Ledger.print(t)
 	r.Exports.print(t)
+	r.Publish.print(t)
+	r.Collect.print(t)
 	r.Edge.print(t)
 	fmt.Fprintln(t, "\njob\tschedule\tlast run\tnext run\tresult")
 	for _, j := range r.Jobs {

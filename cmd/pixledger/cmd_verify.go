@@ -18,7 +18,7 @@ import (
 
 func (a *app) verifyCommand() *cobra.Command {
 	var since, catalog, format string
-	var account bool
+	var account, shared bool
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Check every file, the account of lines, and the decisions",
@@ -32,8 +32,8 @@ the notes of its closes, against itself (ids, reversals) and against the
 attributions. What the next attribution would do and the next close would book is
 pending, what is older than adjust_days is beyond_window; neither is an error. The
 catalogs that closes have used are kept as they were. The exports are walked along the chain of
-their manifests, and held against the ledger and the records of their delivery. A
-difference makes the exit code 1.
+their manifests, and held against the ledger and the records of their delivery. What was published is held against the lake, and with --shared against the shared
+lake; there too what was collected. A difference makes the exit code 1.
 
 --account prints the account of lines by log file and day (UTC), in the format
 asked for; what verify has to say goes to stderr then.`,
@@ -123,6 +123,11 @@ asked for; what verify has to say goes to stderr then.`,
 				return err
 			}
 			differences += exported.differences
+			shipped, err := a.verifyShared(c.Context(), s.cfg, l, state, shared, say)
+			if err := unless("the shared lake", err); err != nil {
+				return err
+			}
+			differences += shipped.differences
 			if account {
 				if err := writeRows(a.screen(), f, "account", accountColumns, accountRows(state)); err != nil {
 					return err
@@ -136,17 +141,23 @@ asked for; what verify has to say goes to stderr then.`,
 			for _, edge := range accountByEdge(state) {
 				all.Add(&edge.Counts)
 			}
-			fmt.Fprintf(say, "no differences: %s, %s, %s\n", count(int(state.Seq), "commit"), count(len(state.Files), "file"), count(len(state.Sources), "log file"))
+			logs := len(state.Sources)
+			for _, e := range state.Edges {
+				logs += len(e.Logs)
+			}
+			fmt.Fprintf(say, "no differences: %s, %s, %s\n", count(int(state.Seq), "commit"), count(len(state.Files), "file"), count(logs, "log file"))
 			fmt.Fprintln(say, accountText(all))
 			if pending > 0 {
 				fmt.Fprintln(say, "pending: the next `pixledger attribute` takes in what is new")
 			}
 			books.print(say)
 			exported.print(say)
+			shipped.print(say)
 			return nil
 		},
 	}
 	c.Flags().BoolVar(&account, "account", false, "print the account of lines by log file and day")
+	c.Flags().BoolVar(&shared, "shared", false, "look at the shared lake too: every manifest, and the length of every file")
 	c.Flags().StringVar(&format, "format", "", "of the account: "+formatHelp())
 	c.Flags().StringVar(&catalog, "catalog", "", "verify by this catalog instead of the configured one")
 	c.Flags().StringVar(&since, "since", "", "leave out what was committed before this UTC date")
@@ -166,6 +177,16 @@ func accountRows(state *lake.State) [][]string {
 		for _, day := range slices.Sorted(maps.Keys(src.Days)) {
 			c := src.Days[day]
 			row := []string{src.Edge, src.Name, src.ID, day}
+			for _, n := range []int64{c.Lines(), lake.Sum(c.Events), lake.Sum(c.Rejects), lake.Sum(c.NotCounted), c.Ignored} {
+				row = append(row, fmt.Sprint(n))
+			}
+			rows = append(rows, row)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(state.Edges)) { // by edge: its parts do not say more
+		for _, day := range slices.Sorted(maps.Keys(state.Edges[name].Days)) {
+			c := state.Edges[name].Days[day].Account
+			row := []string{name, "", "", day}
 			for _, n := range []int64{c.Lines(), lake.Sum(c.Events), lake.Sum(c.Rejects), lake.Sum(c.NotCounted), c.Ignored} {
 				row = append(row, fmt.Sprint(n))
 			}

@@ -41,7 +41,9 @@ type Config struct {
 	Console     ConsoleConfig
 	Privacy     PrivacyConfig
 	Exports     []Export
-	Engine      string // duckdb or spark: what matches touches
+	Publish     *PublishConfig // nil: this machine is no edge that publishes
+	Collect     *CollectConfig // nil: it is no centre
+	Engine      string         // duckdb or spark: what matches touches
 	Spark       SparkConfig
 }
 
@@ -95,9 +97,10 @@ type LimitsConfig struct {
 	JobTime  time.Duration // of one run of a scheduled job
 }
 
-// ScheduleConfig holds the cron specs of the jobs; schedule.Parse reads them.
+// ScheduleConfig holds the cron specs of the jobs; schedule.Parse reads them. A job
+// without one is not run.
 type ScheduleConfig struct {
-	Attribute, Close, Export, Compact, Warehouse, Retention string
+	Attribute, Close, Export, Compact, Warehouse, Retention, Publish, Collect string
 }
 
 // EdgeConfig is what the edge's nginx configuration is written from.
@@ -220,7 +223,7 @@ func (r *configReader) read(root yamlfile.Value) *Config {
 		TimeZone:   r.zone,
 		Sources:    r.sources(root.Get("sources")),
 		Schedule:   r.schedule(root.Get("schedule")),
-		CloseAfter: duration(root.Get("close_after"), 4*time.Hour, 0),
+		CloseAfter: duration(root.Get("close_after"), r.closeAfter(root), 0),
 		LedgerFrom: date(root.Get("ledger_from")),
 		AdjustDays: root.Get("adjust_days").IntOr(90),
 		Reports:    r.path(root.Get("reports"), "./reports"),
@@ -245,6 +248,8 @@ func (r *configReader) read(root yamlfile.Value) *Config {
 		TempSize: size(limits.Get("temp_size"), 50_000_000_000),
 		JobTime:  duration(limits.Get("job_time"), 6*time.Hour, time.Second),
 	}
+	cfg.Publish, cfg.Collect = r.publish(root.Get("publish")), r.collect(root.Get("collect"))
+	r.jobsOfEdges(root.Get("schedule"), cfg)
 	cfg.AdjustLimit = percent(root.Get("adjust_limit"))
 	checkRetention(root, cfg)
 	if cfg.Engine == engineSpark && len(cfg.Spark.Submit) == 0 {
@@ -486,6 +491,12 @@ func (r *configReader) exports(list yamlfile.Value) []Export {
 // destination gives the target of an export; relative folders and files in it
 // are of the configuration's folder.
 func (r *configReader) destination(v yamlfile.Value) deliver.Target {
+	return r.target(v, func(t deliver.Target) bool { return amongData(t, r.lake) }, amongDataWhat, amongDataAllowed)
+}
+
+// target gives a place that a value names, unless it is wrong, which what and
+// allowed say.
+func (r *configReader) target(v yamlfile.Value, wrong func(deliver.Target) bool, what, allowed string) deliver.Target {
 	spec, given := v.Text()
 	if !given || v.Refused() {
 		return deliver.Target{}
@@ -494,8 +505,8 @@ func (r *configReader) destination(v yamlfile.Value) deliver.Target {
 	var mistake *deliver.SpecError
 	if errors.As(err, &mistake) {
 		v.Refuse(mistake.What, mistake.Allowed)
-	} else if amongData(t, r.lake) {
-		v.Refuse(amongDataWhat, amongDataAllowed)
+	} else if wrong(t) {
+		v.Refuse(what, allowed)
 	}
 	return t
 }

@@ -32,8 +32,8 @@ func digestOf(content []byte) string {
 
 // checkSources refuses a configuration that a daemon has nothing to do by.
 func checkSources(path string, cfg *Config) error {
-	if len(cfg.Sources) == 0 {
-		return fmt.Errorf("%s: there are no sources to follow; allowed: at least one", path)
+	if len(cfg.Sources) == 0 && cfg.Collect == nil {
+		return fmt.Errorf("%s: there are no sources to follow; allowed: at least one, or collect", path)
 	}
 	return nil
 }

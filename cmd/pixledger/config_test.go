@@ -90,7 +90,7 @@ func TestConfigDefaults(t *testing.T) {
 		TimeZone:    time.UTC,
 		Commit:      CommitConfig{Interval: 30 * time.Second, Rows: 500000},
 		Limits:      LimitsConfig{Memory: 2_000_000_000, MaxLine: 1 << 20, TempSize: 50_000_000_000, JobTime: 6 * time.Hour},
-		Schedule:    ScheduleConfig{"*/15 * * * *", "15 5 * * *", "30 5 * * *", "40 * * * *", "0 6 * * *", "50 3 * * *"},
+		Schedule:    ScheduleConfig{"*/15 * * * *", "15 5 * * *", "30 5 * * *", "40 * * * *", "0 6 * * *", "50 3 * * *", "", ""},
 		CloseAfter:  4 * time.Hour,
 		AdjustDays:  90,
 		AdjustLimit: &limit,

@@ -30,16 +30,21 @@ const statusFor = 2 * time.Second
 // programs.
 func (d *daemon) withConsole(ctx context.Context, programs http.Handler) http.Handler {
 	var status lately[*console.Status]
+	ready := d.newReadyProcesses(ctx)
+	names := &consoleNames{d: d}
 	pages := console.Handler(ctx, console.Data{
 		Token:   func() string { return d.config().Console.Token },
 		Zone:    func() *time.Location { return d.config().TimeZone },
 		Now:     d.app.now,
 		Version: d.consoleVersion,
 		Status:  func() (*console.Status, error) { return status.get(d.consoleStatus) },
+		Catalog: names.get,
 		Exports: d.consoleExports,
 		Reports: d.consoleReports,
-		Ask:     d.ask,
+		Ask:     d.ask(ready),
 		Log:     d.log,
+
+		KeepReady: true,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -140,7 +145,7 @@ func (d *daemon) consoleReports(ctx context.Context) ([]console.Report, error) {
 			return nil, err
 		}
 		x := console.Report{
-			Name: name, Doc: def.Doc, Rangeless: def.Rangeless, Intervals: len(def.Intervals) > 0, Filters: def.Filters, Required: def.Required,
+			Name: name, Doc: def.Doc, Rangeless: def.Rangeless, Slow: def.Slow, Intervals: len(def.Intervals) > 0, Filters: def.Filters, Required: def.Required,
 		}
 		for _, dim := range def.Dimensions {
 			x.By = append(x.By, dim.ID)
@@ -157,20 +162,56 @@ func (d *daemon) consoleReports(ctx context.Context) ([]console.Report, error) {
 }
 
 // ask runs a command that only reads for the console, by the configuration in
-// force. It comes before the jobs, for somebody waits.
-func (d *daemon) ask(ctx context.Context, w io.Writer, args ...string) error {
-	var said bytes.Buffer
-	err := d.process(ctx, d.inForce.Load(), jobTerms{Memory: consoleMemory}, (*exec.Cmd).Start, w, &said, args...)
+// force. It comes before the jobs, for somebody waits. What needs the catalog
+// alone is done here, in no time; all else in a process of its own.
+func (d *daemon) ask(ready *readyProcesses) func(context.Context, io.Writer, ...string) error {
+	return func(ctx context.Context, w io.Writer, args ...string) error {
+		var said bytes.Buffer
+		var err error
+		if ofCatalog(args) {
+			conf := d.inForce.Load()
+			a := &app{stdout: w, stderr: &said, given: conf.content}
+			if code := a.run(ctx, append(d.commonFlags(conf), args...)); code != exitOK {
+				err = exitError(code)
+			}
+		} else {
+			err = ready.run(ctx, w, &said, args...)
+		}
+		return answered(args, strings.TrimPrefix(strings.TrimSpace(said.String()), "pixledger: "), err)
+	}
+}
+
+// ofCatalog tells whether a command reads no more than the catalog.
+func ofCatalog(args []string) bool {
+	if len(args) < 2 {
+		return false
+	}
+	switch args[0] + " " + args[1] {
+	case "pixel show", "pixel export", "pixel list", "tracker export":
+		return true
+	}
+	return false
+}
+
+// answered says what was wrong in the words of the command.
+func answered(args []string, said string, err error) error {
 	if err == nil {
 		return nil
 	}
-	text := strings.TrimPrefix(strings.TrimSpace(said.String()), "pixledger: ")
+	code := -1
 	var ended *exec.ExitError
-	if errors.As(err, &ended) && text != "" {
-		if ended.ExitCode() == exitUsage {
-			return &console.Refused{Message: text}
-		}
-		return errors.New(text)
+	var here exitError
+	switch {
+	case errors.As(err, &ended):
+		code = ended.ExitCode()
+	case errors.As(err, &here):
+		code = int(here)
 	}
-	return fmt.Errorf("pixledger %s: %w: %s", args[0], err, text)
+	switch {
+	case said == "" || code < 0:
+		return fmt.Errorf("pixledger %s: %w: %s", args[0], err, said)
+	case code == exitUsage:
+		return &console.Refused{Message: said}
+	}
+	return errors.New(said)
 }

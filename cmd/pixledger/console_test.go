@@ -27,17 +27,25 @@ func newConsoleWorld(t *testing.T, more string) *daemonWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := []string{"--now", "2026-11-13T06:00:00Z"}
-	w.run(append([]string{"close"}, now...)...)
-	w.run(append([]string{"export"}, now...)...)
-	t.Cleanup(w.end)
-	w.cmd = w.command(append([]string{"run"}, now...)...)
+	w.run("close", "--now", consoleNow)
+	w.run("export", "--now", consoleNow)
+	w.begin(consoleNow)
+	return w
+}
+
+// consoleNow is the time at which the daemons of these tests begin.
+const consoleNow = "2026-11-13T06:00:00Z"
+
+// begin begins the daemon, which ends with the test.
+func (w *daemonWorld) begin(now string) {
+	w.t.Helper()
+	w.t.Cleanup(w.end)
+	w.cmd = w.command("run", "--now", now)
 	w.cmd.Stdout, w.cmd.Stderr = &w.out, &w.out
 	if err := w.cmd.Start(); err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	w.says("msg=started", 1)
-	return w
 }
 
 // page gets a page of the console.
@@ -63,14 +71,26 @@ func (w *daemonWorld) page(path string, code int) (string, http.Header) {
 func TestConsoleShowsTheSample(t *testing.T) {
 	w := newConsoleWorld(t, "")
 	for path, wants := range map[string][]string{
-		"/":                          {"146.50 <small>EUR", "122.65 <small>USD", "27 conversions", "Last export", "2026-11-12"},
-		"/pixels/9012":               {"Checkout", "loads by day", "https://shop.prostarr.example/order/done", "https://px.example.com/px?id=9012", "catalog.yaml:116:19"},
-		"/revenue":                   {"<caption class=\"unseen\">Revenue</caption>", "Total EUR", "146.500000", "/reports/revenue/revenue.csv?"},
-		"/conversions?find=PS-10071": {"dc1e573f27c5e13894df3ffa85e42498", "attributed", "12.50"},
-		"/conversions/dc1e573f27c5e13894df3ffa85e42498": {"a click beats it"},
-		"/exports": {"revenue_2026-11-12.csv", "arrived"},
-		"/sources": {"edge-2"},
-		"/jobs":    {"attribute"},
+		"/": {"146.50 <small>EUR", "122.65 <small>USD", "27 conversions", "Last export", "/exports/2026-11-12", "2026-11-12: 74.70 EUR"},
+		"/pixels/9012": {
+			"Checkout", "Loads by UTC day", "/reports/pixel_feed?filter=pixel_id%3D9012", "https://shop.prostarr.example/order/done",
+			"&lt;img src=&#34;https://px.example.com/px?id=9012&amp;order_id=[ORDER_ID]&amp;value=[REVENUE]&amp;t=2&#34;", "catalog.yaml:116:19",
+		},
+		"/pixels/9012?form=server-side&add=x": {"pixel export: ", "x"},
+		"/trackers":                           {"/trackers/2766"},
+		"/trackers/2766":                      {"https://px.example.com/imptr?id=2766&amp;cachebuster=[CACHEBUSTER]"},
+		"/revenue":                            {"Revenue by day, EUR", "146.50 <small>EUR", "Total USD", "/reports/statement?month=2026-11", "/reports/revenue/revenue.csv?"},
+		"/revenue?first=2026-11-12&last=2026-11-12": {"74.70 <small>EUR", "50.85 <small>USD"},
+		"/conversions": {
+			"Conversions by day", "146.50", "no_touch", "no touch of this user qualifies", "dc1e573f27c5e13894df3ffa85e42498", "2026-11-12 ",
+		},
+		"/conversions?outcome=attributed&type=post_view&pixel=9012": {"post_view"},
+		"/conversions?find=PS-10071":                                {"dc1e573f27c5e13894df3ffa85e42498", "attributed", "12.50"},
+		"/conversions/dc1e573f27c5e13894df3ffa85e42498":             {"a click beats it", "/pixels/9012", "attributed, post_click, 12.50"},
+		"/exports":            {"revenue_2026-11-12.csv", "everywhere", "/exports/2026-11-12"},
+		"/exports/2026-11-12": {"revenue_2026-11-12.csv", "arrived", "74.70", "pixledger verify --since 2026-11-12"},
+		"/sources":            {"edge-2", "/reports/data_quality?"},
+		"/jobs":               {"attribute"},
 	} {
 		body, _ := w.page(path, http.StatusOK)
 		for _, want := range wants {

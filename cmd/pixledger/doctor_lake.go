@@ -136,12 +136,26 @@ const reachLimit = time.Minute
 // somebody asks for it, and nothing is written there.
 func (d *examination) destinations(ctx context.Context) {
 	var seen []deliver.Target
+	type place struct {
+		check string
+		to    deliver.Target
+	}
+	var all []place
 	for _, e := range d.cfg.Exports {
-		if _, folder := e.To.Folder(); folder || slices.Contains(seen, e.To) {
+		all = append(all, place{"export", e.To})
+	}
+	if d.cfg.Publish != nil {
+		all = append(all, place{"publish", d.cfg.Publish.To})
+	}
+	if d.cfg.Collect != nil {
+		all = append(all, place{"collect", d.cfg.Collect.From})
+	}
+	for _, e := range all {
+		if _, folder := e.to.Folder(); folder || slices.Contains(seen, e.to) {
 			continue
 		}
-		seen = append(seen, e.To)
-		to, err := deliver.Open(ctx, e.To, deliver.Options{})
+		seen = append(seen, e.to)
+		to, err := deliver.Open(ctx, e.to, deliver.Options{})
 		if err == nil {
 			if d.ask {
 				limited, cancel := context.WithTimeout(ctx, reachLimit)
@@ -151,13 +165,13 @@ func (d *examination) destinations(ctx context.Context) {
 			err = errors.Join(err, to.Close())
 		}
 		if err != nil {
-			d.Problem("export", "docs/exports-destinations.md says what each kind needs", "%v", err)
+			d.Problem(e.check, "docs/exports-destinations.md says what each kind needs", "%v", err)
 			continue
 		}
 		if d.ask {
-			d.OK("export", "%s answers, and takes the credentials", e.To)
+			d.OK(e.check, "%s answers, and takes the credentials", e.to)
 			continue
 		}
-		d.OK("export", "%s: what this machine needs for it is there; --destinations asks the target too", e.To)
+		d.OK(e.check, "%s: what this machine needs for it is there; --destinations asks the target too", e.to)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"pixledger/ingest"
@@ -82,14 +83,14 @@ func (d *examination) lines(check, which string, inspect inspector, opts ingest.
 		d.Problem(check, "set the clocks of the edge and of this machine by NTP; the time must be Unix seconds", "%s: %d of its %s %d lines have a time before 2000 or more than 24 hours ahead", path, in.Account.Rejects[decode.BadTime], which, in.Lines)
 		return in, false
 	case rejects == in.Lines:
-		d.Problem(check, formatRemedy(in), "%s: none of its %s %d lines fits the format %s", path, which, in.Lines, in.Format)
+		d.Problem(check, formatRemedy(in), "%s: none of its %s %d lines fits the format %s", path, which, in.Lines, shownFormat(in.Format))
 		return in, false
 	case rejects*10 > in.Lines:
-		d.Warn(check, formatRemedy(in), "%s: %d of its %s %d lines can't be read as %s", path, rejects, which, in.Lines, in.Format)
+		d.Warn(check, formatRemedy(in), "%s: %d of its %s %d lines can't be read as %s", path, rejects, which, in.Lines, shownFormat(in.Format))
 	case which == "first":
-		d.OK(check, "%s: format %s, %s", path, in.Format, accountText(&in.Account))
+		d.OK(check, "%s: format %s, %s", path, shownFormat(in.Format), accountText(&in.Account))
 	default:
-		d.OK(check, "%s: its last lines: format %s, %s", path, in.Format, accountText(&in.Account))
+		d.OK(check, "%s: its last lines: format %s, %s", path, shownFormat(in.Format), accountText(&in.Account))
 	}
 	if in.Raw > 0 {
 		d.Problem(check, "escape=json for a log_format in JSON, escape=default for all others", "%s: %d of its %s %d lines hold control characters as they stand, as with escape=none: a browser can end a line and write another", path, in.Raw, which, in.Lines)
@@ -98,7 +99,7 @@ func (d *examination) lines(check, which string, inspect inspector, opts ingest.
 	case events == 0:
 		d.Warn(check, "does the edge log the pixels' requests here? `pixledger edge nginx` prints a configuration that does", "%s: none of its %s %d lines is an event", path, which, in.Lines)
 	case in.Users == 0 && in.Denied < events && which == "first":
-		d.Warn(check, "turn nginx's userid on, or say where the id is: user_id: {cookie: NAME}, {param: NAME} or {header: NAME}", "%s: none of its first %d events has a user id", path, events)
+		d.Warn(check, userRemedy(in), "%s: none of its first %d events has a user id", path, events)
 	case which == "first":
 		d.OK(check, "%s: %d of its first %d events have a user id", path, in.Users, events)
 	}
@@ -111,6 +112,16 @@ func (d *examination) lines(check, which string, inspect inspector, opts ingest.
 	return in, true
 }
 
+// shownFormat is a format in a line: a directive, which people write over several,
+// by its name.
+func shownFormat(format string) string {
+	words := strings.Fields(format)
+	if len(words) > 1 && words[0] == "log_format" {
+		return words[0] + " " + words[1]
+	}
+	return strings.Join(words, " ")
+}
+
 func formatRemedy(in *ingest.Inspection) string {
 	// That some of its lines don't fit a log_format makes no other one right.
 	some := parse.IsLiteral(in.Format) && lake.Sum(in.Account.Rejects) < in.Lines
@@ -118,6 +129,15 @@ func formatRemedy(in *ingest.Inspection) string {
 		return "its lines look like the format " + in.Recognised + ": set format: " + in.Recognised
 	}
 	return "set the source's format to the log_format that the edge writes"
+}
+
+// userRemedy says where user ids come from. Lines with fields behind those of
+// combined are read as combined, so that their cookie is not seen.
+func userRemedy(in *ingest.Inspection) string {
+	if in.Format == (parse.Combined{}).Name() {
+		return "combined carries none: let format: be the log_format that nginx writes, where that has $uid_got or a cookie; else add it there, or say user_id: {param: NAME}"
+	}
+	return "turn nginx's userid on, or say where the id is: user_id: {cookie: NAME}, {param: NAME} or {header: NAME}"
 }
 
 // The thresholds of the account, as of the alerts PixledgerSourceQuiet and

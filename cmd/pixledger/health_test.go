@@ -127,3 +127,26 @@ func TestReady(t *testing.T) {
 	ready(http.StatusServiceUnavailable, "the lake can not be read")
 	page(`pixledger_lake_readable 0`)
 }
+
+// status --healthz tells whether the daemon answers, and opens no lake for it.
+func TestStatusHealthz(t *testing.T) {
+	w := newDaemonWorld(t)
+	w.launch()
+	if got := w.run("status", "--healthz"); got != "ok\n" {
+		t.Errorf("it says %q", got)
+	}
+	w.configure("console: {listen: \":" + w.address[strings.LastIndexByte(w.address, ':')+1:] + "\", token: something}")
+	if got := w.run("status", "--healthz"); got != "ok\n" {
+		t.Errorf("of every address, it says %q", got)
+	}
+	w.stop()
+	if out, errOut, code := w.try("status", "--healthz"); code != 1 || out != "" || !strings.HasPrefix(errOut, "pixledger: the daemon does not answer: ") {
+		t.Errorf("without a daemon: %d %q %q", code, out, errOut)
+	}
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	w.configure(fmt.Sprintf("console: {listen: %q}", other.Listener.Addr()))
+	if _, errOut, code := w.try("status", "--healthz"); code != 1 || !strings.Contains(errOut, "allowed: 200 and ok") {
+		t.Errorf("another server: %d %q", code, errOut)
+	}
+}

@@ -60,39 +60,53 @@ func (d *daemon) command(ctx context.Context, conf *configInForce, args ...strin
 
 // process runs a command of this program to its end, with its terms.
 func (d *daemon) process(ctx context.Context, conf *configInForce, terms jobTerms, start func(*exec.Cmd) error, stdout, stderr io.Writer, args ...string) error {
+	cmd := exec.CommandContext(ctx, thisProgram, append(d.commonFlags(conf), args...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = drainTime
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	pipe, err := startJob(cmd, conf, terms, start)
+	if err != nil {
+		return err
+	}
+	defer pipe.Close()
+	return cmd.Wait()
+}
+
+// thisProgram is the running program itself, also when its file was replaced
+// meanwhile.
+const thisProgram = "/proc/self/exe"
+
+// commonFlags say to a command what it has from the daemon. They stand before
+// the command's own, which may end the flags by --.
+func (d *daemon) commonFlags(conf *configInForce) []string {
+	return []string{"--config=" + conf.cfg.File, "--now=" + d.app.now().Format(time.RFC3339Nano), "--wait=" + d.app.wait.String()}
+}
+
+// startJob starts a process of this program and gives it its terms. The pipe
+// that it returns tells the process that the daemon lives, until it is closed.
+func startJob(cmd *exec.Cmd, conf *configInForce, terms jobTerms, start func(*exec.Cmd) error) (_ io.Closer, err error) {
 	terms.Config = conf.content
 	b, err := json.Marshal(terms)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	read, write, err := os.Pipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer write.Close()
-	// They stand before the command's own, which may end the flags by --.
-	args = append([]string{
-		"--config=" + conf.cfg.File, "--now=" + d.app.now().Format(time.RFC3339Nano), "--wait=" + d.app.wait.String(), "--" + jobPipeFlag + "=3",
-	}, args...)
-	// The running program itself, also when its file was replaced meanwhile.
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
+	cmd.Args = slices.Insert(cmd.Args, 1, "--"+jobPipeFlag+"=3")
 	cmd.Args[0] = "pixledger"
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
 		return slices.Contains(serviceEnv, name)
 	})
 	cmd.ExtraFiles = []*os.File{read} // its descriptor 3
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = drainTime
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	err = start(cmd)
-	err = errors.Join(err, read.Close())
-	if err == nil {
-		// A command that has ended before it read all of it says itself why.
-		_, _ = write.Write(append(b, '\n'))
-		err = cmd.Wait()
+	if err := errors.Join(start(cmd), read.Close()); err != nil {
+		return nil, errors.Join(err, write.Close())
 	}
-	return err
+	// A command that has ended before it read all of it says itself why.
+	_, _ = write.Write(append(b, '\n'))
+	return write, nil
 }
 
 // startLast starts a process that comes after others where processor and disk

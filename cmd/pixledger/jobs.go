@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"pixledger/cmd/pixledger/schedule"
@@ -26,18 +27,27 @@ type scheduledJob struct {
 // itself.
 func scheduled(cfg *Config) []scheduledJob {
 	night := []time.Duration{5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour}
-	jobs := []scheduledJob{
-		{name: "attribute", spec: cfg.Schedule.Attribute, byCatalog: true, turns: true},
-		{name: "close", spec: cfg.Schedule.Close, byCatalog: true, turns: true, after: []string{"attribute"}, retries: night},
+	var jobs []scheduledJob
+	if cfg.Publish != nil {
+		jobs = append(jobs, scheduledJob{name: "publish", spec: cfg.Schedule.Publish})
 	}
+	if cfg.Collect != nil {
+		jobs = append(jobs, scheduledJob{name: "collect", spec: cfg.Schedule.Collect})
+	}
+	jobs = append(jobs,
+		scheduledJob{name: "attribute", spec: cfg.Schedule.Attribute, byCatalog: true, turns: true},
+		scheduledJob{name: "close", spec: cfg.Schedule.Close, byCatalog: true, turns: true, after: []string{"attribute"}, retries: night},
+	)
 	if len(cfg.Exports) > 0 {
 		jobs = append(jobs, scheduledJob{name: "export", spec: cfg.Schedule.Export, after: []string{"close"}, retries: night})
 	}
-	return append(jobs,
+	jobs = append(jobs,
 		scheduledJob{name: "compact", spec: cfg.Schedule.Compact, turns: true},
 		scheduledJob{name: "warehouse", spec: cfg.Schedule.Warehouse, byCatalog: true, after: []string{"attribute", "close"}, retries: night},
 		scheduledJob{name: "retention", spec: cfg.Schedule.Retention, byCatalog: true, turns: true, retries: night},
 	)
+	// An edge has no times for what is the centre's.
+	return slices.DeleteFunc(jobs, func(j scheduledJob) bool { return j.spec == "" })
 }
 
 // jobs are what the schedule runs: each a command of this program in a process

@@ -42,24 +42,30 @@ const (
 // run runs one command. Results go to stdout and everything else to stderr;
 // this is the one place that prints errors and decides the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	a := &app{stdout: stdout, stderr: stderr}
+	return (&app{stdout: stdout, stderr: stderr}).run(ctx, args)
+}
+
+func (a *app) run(ctx context.Context, args []string) int {
 	root := a.rootCommand()
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
 	var usage *usageError
 	var silent *silentError
+	var code exitError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &code):
+		return int(code)
 	case errors.As(err, &silent):
 		return exitFailure
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "pixledger: %v\n", err)
+		fmt.Fprintf(a.stderr, "pixledger: %v\n", err)
 		return exitUsage
 	default:
-		fmt.Fprintf(stderr, "%s\n", failureText(err))
+		fmt.Fprintf(a.stderr, "%s\n", failureText(err))
 		return exitFailure
 	}
 }
@@ -80,3 +86,8 @@ func usagef(format string, args ...any) error {
 type silentError struct{}
 
 func (*silentError) Error() string { return "failed" }
+
+// exitError fails a command with a code, after another has said why.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,7 +72,7 @@ type behindError struct {
 }
 
 func (e *behindError) Error() string {
-	what := "lines that the logs hold are not committed, and no daemon runs: read them with `pixledger ingest`, then try again"
+	what := "lines that the logs hold are not committed, and no daemon runs: read them with `pixledger ingest`, then try again; where lines keep coming, start `pixledger run`, and this waits until it has read them"
 	if e.daemon {
 		what = fmt.Sprintf("lines that the logs held %s ago are not committed by the daemon: `pixledger status` and its log say why; --wait waits longer", e.waited)
 	}
@@ -90,7 +91,8 @@ func behindTexts(list []ingest.Behind) []string {
 // being closed: those that touch it and that nobody has accepted, the oldest first.
 func (a *app) gapsInTheWay(s *setup, state *lake.State, from, until time.Time) []lake.Gap {
 	var out []lake.Gap
-	for _, g := range ingest.Gaps(state, ingestSources(s.cfg), a.now()) {
+	all := slices.Concat(ingest.Gaps(state, ingestSources(s.cfg), a.now()), state.EdgeGaps(), unpublished(s.cfg, state, from, until))
+	for _, g := range all {
 		if g.From.Before(until) && !g.To.Before(from) && gapBlocks(s.cfg, state, &g) {
 			out = append(out, g)
 		}

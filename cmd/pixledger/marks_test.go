@@ -73,7 +73,7 @@ func TestMarksWithoutADaemon(t *testing.T) {
 	write(t, log, pixelLine(1)+pixelLine(2)+pixelLine(3)[:20])
 	write(t, log+".1", pixelLine(0))
 	err := c.await()
-	want := fmt.Sprintf("lines that the logs hold are not committed, and no daemon runs: read them with `pixledger ingest`, then try again\n"+
+	want := fmt.Sprintf("lines that the logs hold are not committed, and no daemon runs: read them with `pixledger ingest`, then try again; where lines keep coming, start `pixledger run`, and this waits until it has read them\n"+
 		"%s.1: %d bytes from 0 are not committed\n%s: %d bytes from 0 are not committed", log, len(pixelLine(0)), log, len(pixelLine(1)+pixelLine(2)))
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v\nwant  %s", err, want)

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
-	"runtime/debug"
-	"strings"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -292,27 +290,6 @@ func (m *metrics) lake(t *told) {
 	m.figures(t, state)
 }
 
-// buildVersion is what the program knows of how it was built.
-func buildVersion() (version, revision, goVersion string) {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown", "unknown", "unknown"
-	}
-	modified := false
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			revision = s.Value
-		case "vcs.modified":
-			modified = s.Value == "true"
-		}
-	}
-	if modified {
-		revision += "+"
-	}
-	return cmp.Or(strings.Trim(info.Main.Version, "()"), "unknown"), cmp.Or(revision, "unknown"), info.GoVersion
-}
-
 // others is the source of lines and gaps whose source the configuration does not
 // name: files given by hand count for their own names, of which there may be any
 // number.
@@ -323,6 +300,9 @@ func (m *metrics) sourceLabel(name string) string {
 		if s.Name == name {
 			return name
 		}
+	}
+	if c := m.d.config().Collect; c != nil && slices.Contains(c.Edges, name) {
+		return name
 	}
 	return others
 }

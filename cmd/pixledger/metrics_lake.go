@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"pixledger/cmd/pixledger/schedule"
-	"pixledger/ingest"
 	"pixledger/ingest/decode"
 	"pixledger/report/export"
+	"pixledger/report/publish"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb/forget"
@@ -46,6 +46,13 @@ var (
 	exportFailing   = gauge("pixledger_export_delivery_failing", "1 when the last delivery to a destination failed.", "destination")
 	exportFailedAt  = gauge("pixledger_export_delivery_failed_timestamp_seconds", "When the last delivery to a destination failed; absent when it succeeded.", "destination")
 
+	publishParts   = gauge("pixledger_publish_parts", "Parts that this edge has published.")
+	publishUntil   = gauge("pixledger_publish_published_until_timestamp_seconds", "Where the newest UTC date ends that this edge has published; absent while it has none.")
+	publishWaiting = gauge("pixledger_publish_waiting_dates", "UTC dates of which this edge has something to publish.")
+	publishFailing = gauge("pixledger_publish_failing_since_timestamp_seconds", "When publishing began to fail; absent when it succeeded last.")
+	collectParts   = gauge("pixledger_collect_parts", "Parts of an edge that were collected.", "source")
+	collectUntil   = gauge("pixledger_collect_published_until_timestamp_seconds", "Where the newest UTC date ends that was collected of an edge; absent while there is none.", "source")
+
 	jobSuccess  = gauge("pixledger_job_last_success_timestamp_seconds", "When a scheduled job last succeeded, also before the daemon's start; absent while it never did.", jobLabel)
 	jobRun      = gauge("pixledger_job_last_run_timestamp_seconds", "When the last run of a scheduled job ended, also before the daemon's start; absent while there was none.", jobLabel)
 	jobDuration = gauge("pixledger_job_last_duration_seconds", "How long the last run of a scheduled job took; absent while there was none.", jobLabel)
@@ -65,6 +72,7 @@ func (m *metrics) figures(t *told, state *lake.State) {
 	m.account(t, state)
 	m.gaps(t, state)
 	m.ledger(t, state)
+	m.edges(t, state)
 	m.histories(t)
 }
 
@@ -89,6 +97,11 @@ func (m *metrics) account(t *told, state *lake.State) {
 	sums := map[string]*lake.Counts{}
 	for _, s := range m.d.config().Sources {
 		sums[s.Name] = zeroCounts()
+	}
+	if c := m.d.config().Collect; c != nil {
+		for _, name := range c.Edges {
+			sums[name] = zeroCounts()
+		}
 	}
 	for edge, days := range state.Account() {
 		name := m.sourceLabel(edge)
@@ -139,7 +152,14 @@ func (m *metrics) gaps(t *told, state *lake.State) {
 			n[series{s.Name, string(reason), "blocks"}] = 0
 		}
 	}
-	for _, g := range ingest.Gaps(state, ingestSources(m.d.config()), m.d.app.now()) {
+	if c := m.d.config().Collect; c != nil {
+		for _, name := range c.Edges {
+			for _, reason := range slices.Concat(lake.GapReasons, []lake.GapReason{lake.GapUnpublished}) {
+				n[series{name, string(reason), "blocks"}] = 0
+			}
+		}
+	}
+	for _, g := range openGaps(m.d.config(), state, m.d.app.now()) {
 		what := "warns"
 		if _, accepted := state.Accepted[g.ID]; accepted {
 			what = "accepted"
@@ -157,6 +177,9 @@ func (m *metrics) gaps(t *told, state *lake.State) {
 // not fit the ledger nothing is told: the close says why, and its job fails.
 func (m *metrics) ledger(t *told, state *lake.State) {
 	cfg := m.d.config()
+	if cfg.Schedule.Close == "" { // an edge: the centre closes
+		return
+	}
 	plan, err := calendarOf(cfg).Plan(state, m.d.app.now())
 	if err != nil {
 		return
@@ -270,4 +293,38 @@ func datasetSizes(state *lake.State) []datasetSize {
 		}
 	}
 	return out
+}
+
+// edges tells of what this edge has published, and a centre collected.
+func (m *metrics) edges(t *told, state *lake.State) {
+	cfg := m.d.config()
+	if cfg.Publish != nil {
+		if s, err := publish.Look(state, m.d.app.publishOptions(cfg, m.d.lake, state)); err == nil {
+			t.add(publishParts, float64(s.Parts))
+			t.add(publishWaiting, float64(len(s.Waiting)))
+			t.addEndOf(publishUntil, s.Last)
+			if s.Failure != nil {
+				t.addTime(publishFailing, s.Failure.Since)
+			}
+		}
+	}
+	if cfg.Collect == nil {
+		return
+	}
+	for _, name := range cfg.Collect.Edges {
+		e := state.Edges[name]
+		if e == nil {
+			t.add(collectParts, 0, name)
+			continue
+		}
+		t.add(collectParts, float64(e.Sequence), name)
+		t.addEndOf(collectUntil, e.Last(), name)
+	}
+}
+
+// addEndOf adds the end of a UTC date, where there is one.
+func (t *told) addEndOf(f *family, date string, labels ...string) {
+	if at, err := time.Parse(time.DateOnly, date); err == nil {
+		t.addTime(f, at.AddDate(0, 0, 1), labels...)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -170,6 +171,21 @@ console: {listen: "%s", token: %s}
 	for _, token := range []string{"", "wrong"} {
 		if code, said := w.get("/metrics", token); code != http.StatusUnauthorized || strings.Contains(said, "pixledger_") {
 			t.Errorf("/metrics with the token %q: %d %q", token, code, said)
+		}
+	}
+	// The console's pages lead there: a browser that has given the token may go.
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	for _, path := range []string{"/jobs?token=" + watchedToken, "/metrics"} {
+		resp, err := browser.Get("http://" + w.console + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("%s in a browser: %s %v", path, resp.Status, err)
 		}
 	}
 

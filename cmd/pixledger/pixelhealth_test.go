@@ -270,7 +270,7 @@ func TestPixelHealth(t *testing.T) {
 				t.Errorf("pixel %d: %+v", p.ID, f)
 			}
 		}
-		worst := p.Worst()
+		worst := p.Worst
 		if strings.Join(got, " ") != d.want {
 			t.Errorf("pixel %d: found %q, want %q: %+v", p.ID, got, d.want, p.Findings)
 			continue

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	_ "github.com/duckdb/duckdb-go/v2"
 
@@ -48,41 +49,61 @@ func TestReadme(t *testing.T) {
 	shell(t, dir, script)
 
 	t.Run("SQL", func(t *testing.T) {
-		// The analysts' DuckDB: a plain one, in the folder where they stand.
-		t.Chdir(dir)
-		db, err := sql.Open("duckdb", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
+		t.Chdir(filepath.Join(dir, "try")) // where its commands went
 		blocks := fenced(readme, "sql")
 		if len(blocks) == 0 {
 			t.Fatal("README.md shows no SQL")
 		}
 		for _, query := range blocks {
-			rows, err := db.QueryContext(t.Context(), query)
-			if err != nil {
-				t.Fatalf("%s\n%v", query, err)
+			if duckdbRows(t, query) == 0 {
+				t.Errorf("%s\ngives no row", query)
 			}
-			n := 0
-			for rows.Next() {
-				n++
-			}
-			if err := rows.Err(); err != nil || n == 0 {
-				t.Errorf("%s\ngives %d rows, error %v", query, n, err)
-			}
-			rows.Close()
 		}
 	})
 }
 
-// The demo's output in the README is what the demo prints.
+// duckdbRows is how many rows a query has in a plain DuckDB.
+func duckdbRows(t *testing.T, query string) int {
+	t.Helper()
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatalf("%s\n%v", query, err)
+	}
+	defer rows.Close()
+	n := 0
+	for rows.Next() {
+		n++
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatalf("%s\n%v", query, err)
+	}
+	return n
+}
+
+// The README shows the decisions and the figures that the demo prints, which
+// ends with the revenue.
 func TestReadmeShowsTheDemo(t *testing.T) {
-	showsWhatIsPrinted(t, "README.md", "demo", program{t: t, dir: t.TempDir()}.run("demo"))
+	_, printed, _ := strings.Cut(program{t: t, dir: t.TempDir()}.run("demo"), "\n\n")
+	shown, end, ok := strings.Cut(printed, "\n$ pixledger report revenue ")
+	if !ok || !strings.Contains(end, " amount │") {
+		t.Fatalf("the demo does not end with the revenue:\n%s", printed)
+	}
+	for line := range strings.Lines(printed) {
+		// A terminal of 80 columns shortens names; what is much wider it shows record by record.
+		if strings.HasPrefix(line, "│") && utf8.RuneCountInString(line) > 86 {
+			t.Errorf("too wide for a narrow terminal: %s", line)
+		}
+	}
+	showsWhatIsPrinted(t, "README.md", "demo", shown)
 }
 
 // The explanation in docs/attribution.md is one of the sample logs, in a folder
-// with a better name.
+// with a better name; the README shows its beginning.
 func TestDocsShowAnExplanation(t *testing.T) {
 	dir := t.TempDir()
 	p := program{t: t, dir: dir}
@@ -90,7 +111,10 @@ func TestDocsShowAnExplanation(t *testing.T) {
 	p.dir = filepath.Join(dir, "try")
 	const command = "explain b3084aab67e4f79cfdbbf0ee90f21158"
 	printed := p.run(strings.Fields(command)...)
-	showsWhatIsPrinted(t, "docs/attribution.md", "explain", "$ pixledger "+command+"\n"+strings.ReplaceAll(printed, p.dir, "/srv/try"))
+	shown := "$ pixledger " + command + "\n" + strings.ReplaceAll(printed, p.dir, "/srv/try")
+	showsWhatIsPrinted(t, "docs/attribution.md", "explain", shown)
+	beginning, _, _ := strings.Cut(shown, "\nSettings in force")
+	showsWhatIsPrinted(t, "README.md", "explain", beginning)
 }
 
 // showsWhatIsPrinted compares what was printed with the block of a document that
@@ -219,6 +243,25 @@ func TestLinksInDocs(t *testing.T) {
 	}
 	if found < 10 {
 		t.Errorf("%d links were found", found)
+	}
+}
+
+// docs/README.md names every page beside it, and every command.
+func TestIndexOfDocs(t *testing.T) {
+	index := readText(t, filepath.Join(repository, "docs", "README.md"))
+	pages, err := filepath.Glob(filepath.Join(repository, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		if name := filepath.Base(page); name != "README.md" && !strings.Contains(index, "]("+name+")") {
+			t.Errorf("docs/README.md does not name %s", name)
+		}
+	}
+	for _, c := range (&app{}).rootCommand().Commands() {
+		if !c.Hidden && !regexp.MustCompile("`"+c.Name()+"[ `]").MatchString(index) {
+			t.Errorf("docs/README.md does not name the command %s", c.Name())
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"pixledger/ingest"
 	"pixledger/schemas"
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb/compact"
@@ -65,7 +64,7 @@ func (r *statusReport) waiting(n *daemonNote) {
 
 // gaps lists what was lost.
 func (r *statusReport) gaps(cfg *Config, state *lake.State) {
-	for _, g := range ingest.Gaps(state, ingestSources(cfg), r.Now) {
+	for _, g := range openGaps(cfg, state, r.Now) {
 		s := gapStatus{
 			ID: g.ID, Source: g.Source, Reason: string(g.Reason), Days: g.Days(), From: g.From, To: g.To, Path: g.Path, Offset: g.Position,
 			Blocks: gapBlocks(cfg, state, &g),
@@ -82,6 +81,9 @@ func (r *statusReport) gaps(cfg *Config, state *lake.State) {
 		case lake.GapSilent:
 			r.warn(fmt.Sprintf("gap %s: source %s gave no line on %s, and at least 100 on each of the seven days before", g.ID, g.Source, days),
 				"see whether the edge served that day; `pixledger ingest FILE` reads a log that was kept elsewhere, and the gap is gone")
+		case lake.GapUnpublished:
+			r.warn(fmt.Sprintf("gap %s: edge %s has not published %s", g.ID, g.Source, days),
+				"see whether the edge runs: `pixledger status` there says what keeps it from publishing; `pixledger collect` here takes it at once")
 		case lake.GapTruncated:
 			r.warn(fmt.Sprintf("gap %s: source %s: %s was cut after byte %d was read: lines of %s may be lost", g.ID, g.Source, g.Path, g.Position, days),
 				"give the copy, if there is one, to `pixledger ingest`; rotate by renaming (logrotate with create and without copytruncate)")

@@ -47,10 +47,10 @@ func (s *bucketStore) deliver(ctx context.Context, folder string, f File) (bool,
 	if err != nil || there {
 		return false, err
 	}
-	err = s.upload(ctx, key, f)
+	err = s.upload(ctx, key, f, !s.plain)
 	if err != nil && status(err) == http.StatusNotImplemented && !s.plain {
 		s.plain = true
-		err = s.upload(ctx, key, f)
+		err = s.upload(ctx, key, f, false)
 	}
 	taken := err != nil && nameTaken(err)
 	if err != nil && !taken {
@@ -80,7 +80,7 @@ func (s *bucketStore) look(ctx context.Context, key string, f File) (bool, error
 	return err == nil, err
 }
 
-func (s *bucketStore) upload(ctx context.Context, key string, f File) error {
+func (s *bucketStore) upload(ctx context.Context, key string, f File, onlyNew bool) error {
 	// Closing a writer commits what it has, also after an error of the reader:
 	// only the end of the context is understood by all of them.
 	ctx, giveUp := context.WithCancelCause(ctx)
@@ -96,7 +96,7 @@ func (s *bucketStore) upload(ctx context.Context, key string, f File) error {
 		kind = "application/octet-stream"
 	}
 	err = s.bucket.Upload(ctx, key, &noting{from, &broken}, &blob.WriterOptions{
-		ContentType: kind, DisableContentTypeDetection: true, IfNotExist: !s.plain, BeforeWrite: notAgain,
+		ContentType: kind, DisableContentTypeDetection: true, IfNotExist: onlyNew, BeforeWrite: notAgain,
 	})
 	if broken != nil {
 		return broken // and not what the library made of it

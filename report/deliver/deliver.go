@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"path"
 	"strings"
@@ -62,6 +63,14 @@ type store interface {
 	// deliver makes one attempt at one file, in the folder below the target's
 	// own, and tells whether it had to be sent.
 	deliver(ctx context.Context, folder string, f File) (sent bool, err error)
+	// replace makes one attempt at putting a file in the place of another.
+	replace(ctx context.Context, folder string, f File) error
+	// fetch makes one attempt at reading a file from a byte on; fs.ErrNotExist,
+	// wrapped, where it is not there.
+	fetch(ctx context.Context, name string, from int64, to io.Writer) error
+	// list makes one attempt at naming the files below a folder, by their names
+	// below the target's own, with their sizes.
+	list(ctx context.Context, folder string) (map[string]int64, error)
 	// reach makes one attempt to look into the target's folder, and writes nothing.
 	reach(ctx context.Context) error
 	// hangUp ends the connections that the last attempts have left.

@@ -34,6 +34,7 @@ func written(t *testing.T, name, text string) File {
 
 // script is a store that answers as it is told, then well.
 type script struct {
+	store   // what these tests do not ask for
 	answers []func(context.Context) (bool, error)
 	calls   []time.Time
 	names   []string

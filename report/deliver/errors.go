@@ -31,14 +31,18 @@ type Error struct {
 	What     string
 	Remedy   string
 	Attempts int
+	reading  bool  // what failed was to be read there
 	cause    error // the end of the context that was given; never what a library said
 }
 
 func (e *Error) Error() string {
 	var b strings.Builder
-	if e.File == "" {
+	switch {
+	case e.File == "":
 		fmt.Fprintf(&b, "open %s: %s", e.Target, e.What)
-	} else {
+	case e.reading:
+		fmt.Fprintf(&b, "read %s of %s: %s", e.File, e.Target, e.What)
+	default:
 		fmt.Fprintf(&b, "deliver %s to %s: %s", e.File, e.Target, e.What)
 	}
 	if e.Attempts > 1 {
@@ -84,13 +88,16 @@ func isPermanent(err error) bool {
 	return errors.As(err, &other) || errors.As(err, &f) && f.permanent
 }
 
+// nextTime is what is said of a delivery that failed for no known reason.
+const nextTime = "the next export tries again"
+
 // failed is what the caller gets of the error that ended a delivery.
 func (d *Destination) failed(ctx context.Context, f File, attempts int, err error) error {
 	var other *differs
 	if errors.As(err, &other) {
 		return &ConflictError{Target: d.target.String(), File: f.Name, what: redact(other.what)}
 	}
-	e := &Error{Target: d.target.String(), File: f.Name, Attempts: attempts, What: redact(err.Error()), Remedy: "the next export tries again"}
+	e := &Error{Target: d.target.String(), File: f.Name, Attempts: attempts, What: redact(err.Error()), Remedy: nextTime}
 	var reason *fault
 	if errors.As(err, &reason) && reason.remedy != "" {
 		e.Remedy = reason.remedy

@@ -58,7 +58,7 @@ func (s *folderStore) attempt(ctx context.Context, dir string, f File) (bool, er
 	there, err := s.look(ctx, name, f)
 	if err == nil && !there {
 		sent = true
-		err = s.write(ctx, name, f)
+		err = s.write(ctx, name, f, s.disk.RenameNew)
 	}
 	if err != nil {
 		return false, err
@@ -121,7 +121,7 @@ func (s *folderStore) look(ctx context.Context, name string, f File) (bool, erro
 	return true, same(ctx, r, fi.Size(), f, s.pulse)
 }
 
-func (s *folderStore) write(ctx context.Context, name string, f File) (err error) {
+func (s *folderStore) write(ctx context.Context, name string, f File, rename func(from, to string) error) (err error) {
 	from, err := openContent(ctx, s.disk, f, s.pulse, func() {})
 	if err != nil {
 		return err
@@ -153,7 +153,7 @@ func (s *folderStore) write(ctx context.Context, name string, f File) (err error
 	if err := to.Close(); err != nil {
 		return ofDisk("close", err)
 	}
-	err = s.disk.RenameNew(to.Name(), name)
+	err = rename(to.Name(), name)
 	if errors.Is(err, fs.ErrExist) {
 		_ = s.disk.Remove(to.Name())
 		there, err := s.look(ctx, name, f) // somebody else was quicker

@@ -313,6 +313,7 @@ func deliversWell(t *testing.T, p *place) {
 		}
 		sets(t, p, "first", files)
 	})
+	t.Run("read", func(t *testing.T) { readsWell(t, p.spec(p.address, "read"), files) })
 	t.Run("somebody else's file", func(t *testing.T) {
 		p.put("taken", files[1].Name, "half")
 		err := opened(t, p.spec(p.address, "taken"), quick(s)).Put(t.Context(), "", files[1:])

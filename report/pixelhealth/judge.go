@@ -77,6 +77,7 @@ func (j *judge) pixelHealth() Pixel {
 			j.out.Pages = append(j.out.Pages, Page{URL: u.URL, Loads: u.Loads, Last: time.UnixMicro(u.Last).UTC()})
 		}
 	}
+	j.out.Worst = j.out.worst()
 	return j.out
 }
 

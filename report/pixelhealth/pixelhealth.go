@@ -65,12 +65,13 @@ type Pixel struct {
 	Judged       string              `json:"judged"`         // "24 hours" or "7 days": what the shares are of
 	Figures      Figures             `json:"figures"`
 	Findings     []Finding           `json:"findings"` // the worst first; none: it is healthy
+	Worst        Finding             `json:"worst"`    // of a healthy pixel one that says so
 	PageHours    int64               `json:"page_hours,omitempty"`
 	Pages        []Page              `json:"pages,omitempty"` // of the last PageHours hours; only where they were asked for
 }
 
-// Worst gives the worst finding; of a healthy pixel one that says so.
-func (p *Pixel) Worst() Finding {
+// worst gives the worst finding; of a healthy pixel one that says so.
+func (p *Pixel) worst() Finding {
 	if len(p.Findings) > 0 {
 		return p.Findings[0]
 	}

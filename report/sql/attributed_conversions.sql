@@ -74,18 +74,19 @@ WITH chosen AS (
         AND passes('currency', a.currency)
 ),
 -- No touch is older than the longest window, 90 days. Denied and invalid
--- touches never earn a conversion, so one with the same id is another.
-touches AS NOT MATERIALIZED (
-    SELECT 'post_click' AS conversion_type, event_id, event_time, tracker_id, user_id, source_offset,
-        coalesce(nullif(token, ''), event_id) AS token
+-- touches never earn a conversion, so one with the same id is another. Clicks and
+-- impressions are joined each on their own: only then does what is looked for
+-- choose the files and row groups that are read.
+clicked AS NOT MATERIALIZED (
+    SELECT event_id, event_time, tracker_id, user_id, source_offset, coalesce(nullif(token, ''), event_id) AS token
     FROM clicks
     WHERE invalid_reason IS NULL
         AND consent <> 'denied'
         AND date >= CAST(getvariable('report_first') AS DATE) - 91
         AND date <= CAST(getvariable('report_until') AS DATE)
-    UNION ALL
-    SELECT 'post_view', event_id, event_time, tracker_id, user_id, source_offset,
-        coalesce(nullif(token, ''), event_id)
+),
+seen AS NOT MATERIALIZED (
+    SELECT event_id, event_time, tracker_id, user_id, source_offset, coalesce(nullif(token, ''), event_id) AS token
     FROM impressions
     WHERE invalid_reason IS NULL
         AND consent <> 'denied'
@@ -93,14 +94,25 @@ touches AS NOT MATERIALIZED (
         AND date <= CAST(getvariable('report_until') AS DATE)
 ),
 found AS MATERIALIZED (
-    SELECT c.conversion_id, c.conversion_time, min(t.token) AS token, max(t.token) AS other_token
-    FROM chosen AS c
-    JOIN touches AS t
-        ON t.event_id = c.touch_id
-        AND t.event_time = c.touch_time
-        AND t.tracker_id = c.tracker_id
-        AND t.conversion_type = c.conversion_type
-    GROUP BY c.conversion_id, c.conversion_time
+    SELECT conversion_id, conversion_time, min(token) AS token, max(token) AS other_token
+    FROM (
+        SELECT c.conversion_id, c.conversion_time, t.token
+        FROM chosen AS c
+        JOIN clicked AS t
+            ON t.event_id = c.touch_id
+            AND t.event_time = c.touch_time
+            AND t.tracker_id = c.tracker_id
+        WHERE c.conversion_type = 'post_click'
+        UNION ALL
+        SELECT c.conversion_id, c.conversion_time, t.token
+        FROM chosen AS c
+        JOIN seen AS t
+            ON t.event_id = c.touch_id
+            AND t.event_time = c.touch_time
+            AND t.tracker_id = c.tracker_id
+        WHERE c.conversion_type = 'post_view'
+    )
+    GROUP BY conversion_id, conversion_time
 ),
 -- Touches with one id at one time that differ in their token: rare, so that
 -- what tells them apart, and what these conversions brought with them, is read for
@@ -110,17 +122,29 @@ contested AS (
     FROM found
     WHERE token <> other_token
 ),
-matched AS (
-    SELECT c.conversion_id, c.user_id, t.user_id AS touch_user_id, t.source_offset, t.token
+disputes AS MATERIALIZED (
+    SELECT c.conversion_id, c.conversion_type, c.user_id, c.touch_id, c.touch_time, c.tracker_id
     FROM contested AS x
     JOIN chosen AS c
         ON c.conversion_id = x.conversion_id
         AND c.conversion_time = x.conversion_time
-    JOIN touches AS t
+),
+matched AS (
+    SELECT c.conversion_id, c.user_id, t.user_id AS touch_user_id, t.source_offset, t.token
+    FROM disputes AS c
+    JOIN clicked AS t
         ON t.event_id = c.touch_id
         AND t.event_time = c.touch_time
         AND t.tracker_id = c.tracker_id
-        AND t.conversion_type = c.conversion_type
+    WHERE c.conversion_type = 'post_click'
+    UNION ALL
+    SELECT c.conversion_id, c.user_id, t.user_id, t.source_offset, t.token
+    FROM disputes AS c
+    JOIN seen AS t
+        ON t.event_id = c.touch_id
+        AND t.event_time = c.touch_time
+        AND t.tracker_id = c.tracker_id
+    WHERE c.conversion_type = 'post_view'
 ),
 -- The line that counts of one conversion's, as the view conversions has it: a
 -- conversion's time is the first of its lines', so no earlier one is missed.

@@ -1,5 +1,6 @@
 -- @report attribution_models
 -- @doc The attributed conversions of the range and their booked revenue, split over channels by other models than the ledger's, to compare them; analysis only, nothing of it is ever booked. A channel is what the report is `--by`: line items, if nothing else is asked for. A conversion's path are the touches that may earn it (step 7 of attribution), within the lookback in place of its pixel's windows, of the last 1,000 of its user before it, and always the touch that did earn it. Each model gives every conversion away whole: in each one the rows add up to the same conversions and, by currency, the same revenue, to the last of six decimals. The range chooses by the conversion's time.
+-- @slow
 -- @dimension advertiser_id advertiser_name: the advertiser
 -- @dimension line_item_id line_item_name: the line item
 -- @dimension creative_id creative_name: the creative

@@ -1,5 +1,6 @@
 -- @report suspicious_traffic
 -- @doc Traffic that does not look like people, though no robot's name gives it away: clicks far above a user's norm, conversions within seconds of the click, publishers whose conversions come as if by chance, users with thousands of touches, addresses with many users, values far above the pixel's, order ids in sequence. Findings are signs, never proof: nothing is deleted and nothing decided; `void` takes the conversions that are not to be paid. One row for each finding and pixel whose conversions it concerns, or for each of these conversions with `--conversions`. Conversions are chosen by their times, touches by theirs, and are compared with what else is in the range: a week or more tells most. Robots' events are left out, and voided conversions, which are settled. See docs/invalid-traffic.md for what is found when, and why.
+-- @slow
 -- @utc
 -- @needs suspicions
 -- @column kind VARCHAR: click_flooding, click_injection, heavy_user, crowded_address, value_outlier or sequential_orders

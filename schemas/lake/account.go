@@ -17,7 +17,8 @@ func (s *Source) addByEdge(g *Range) {
 }
 
 // Account is the account of all lines by edge and day (YYYY-MM-DD, UTC). A line
-// counts for the edge that it was read for, as its event and its reject do.
+// counts for the edge that it was read for, as its event and its reject do; what
+// an edge has published, for that edge.
 func (s *State) Account() map[string]map[string]*Counts {
 	out := map[string]map[string]*Counts{}
 	for _, src := range s.Sources {
@@ -27,6 +28,14 @@ func (s *State) Account() map[string]map[string]*Counts {
 		}
 		for edge, days := range src.ByEdge {
 			out[edge] = AddDays(out[edge], days)
+		}
+	}
+	for name, edge := range s.Edges {
+		for date, day := range edge.Days {
+			if day.Account.Lines() == 0 {
+				continue // a date without a line is published too
+			}
+			out[name] = AddDays(out[name], map[string]*Counts{date: day.Account})
 		}
 	}
 	return out

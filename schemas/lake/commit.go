@@ -106,6 +106,7 @@ type Draft struct {
 	Gaps     []Gap
 	Healed   []string
 	Accepted []Acceptance
+	Parts    []Part
 	Notes    map[string]string
 	// Linger leaves the files that the commit takes away in the staging folder
 	// until it is closed. Who has just begun to list their folder still finds
@@ -232,7 +233,7 @@ func (s *Staging) check(f Staged) error {
 func (l *Lake) record(s *Staging, state *State, d *Draft) (*Record, error) {
 	r := &Record{
 		Version: Version, Seq: state.Seq + 1, Previous: state.Head, Kind: d.Kind, At: d.At.UTC(),
-		Ranges: d.Ranges, Ended: d.Ended, Gaps: d.Gaps, Healed: d.Healed, Accepted: d.Accepted, Notes: d.Notes,
+		Ranges: d.Ranges, Ended: d.Ended, Gaps: d.Gaps, Healed: d.Healed, Accepted: d.Accepted, Parts: d.Parts, Notes: d.Notes,
 	}
 	n := 0
 	final := func(f Staged) File {

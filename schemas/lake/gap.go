@@ -43,7 +43,7 @@ const (
 	GapSilent    GapReason = "silent"    // a busy source gave no line for a whole day
 )
 
-// GapReasons are all reasons.
+// GapReasons are all reasons of a source.
 var GapReasons = []GapReason{GapDeleted, GapTruncated, GapLost, GapSilent}
 
 // NewGapID gives the id of a gap, which is the same for whoever detects it.

@@ -77,3 +77,17 @@ func mergeMacros(to, from map[string]Macros) map[string]Macros {
 	}
 	return to
 }
+
+// lessMacros takes what was counted before away, in place.
+func lessMacros(from, less map[string]Macros) map[string]Macros {
+	for pixel, m := range less {
+		if from == nil {
+			from = map[string]Macros{}
+		}
+		left := from[pixel].Plus(Macros{-m.OrderID, -m.Value, -m.Other, -m.Rest})
+		if from[pixel] = left; left == (Macros{}) {
+			delete(from, pixel)
+		}
+	}
+	return from
+}

@@ -49,6 +49,7 @@ type Record struct {
 	Gaps     []Gap        `json:"gaps,omitempty"`            // losses that were detected
 	Healed   []string     `json:"healed,omitempty"`          // gaps, by id, whose file has turned up with nothing left to read
 	Accepted []Acceptance `json:"accepted,omitempty"`        // gaps that somebody lets the close go on without
+	Parts    []Part       `json:"parts,omitempty"`           // what edges have published, and this commit brought in
 	// Notes are facts of the commit's kind, for people and for later runs of
 	// the same job: never needed to read the lake.
 	Notes map[string]string `json:"notes,omitempty"`
@@ -210,6 +211,37 @@ func AddDays(to, from map[string]*Counts) map[string]*Counts {
 	return to
 }
 
+// Minus is the account without the other, which it has grown from: a largest step
+// back in time stays as it is.
+func (c *Counts) Minus(o *Counts) *Counts {
+	out := &Counts{}
+	out.Add(c)
+	if o == nil {
+		return out
+	}
+	out.Events = lessCounts(out.Events, o.Events)
+	out.Rejects = lessCounts(out.Rejects, o.Rejects)
+	out.NotCounted = lessCounts(out.NotCounted, o.NotCounted)
+	out.Ignored -= o.Ignored
+	out.Bots -= o.Bots
+	out.UnreplacedMacros -= o.UnreplacedMacros
+	out.PixelMacros = lessMacros(out.PixelMacros, o.PixelMacros)
+	return out
+}
+
+// lessCounts takes what was counted before away, in place.
+func lessCounts(from, less map[string]int64) map[string]int64 {
+	for k, v := range less {
+		if from == nil {
+			from = map[string]int64{}
+		}
+		if from[k] -= v; from[k] == 0 {
+			delete(from, k)
+		}
+	}
+	return from
+}
+
 // Lines is the number of lines of the range.
 func (r *Range) Lines() int64 {
 	var n int64
@@ -263,6 +295,11 @@ func (r *Record) check() error {
 	for i := range r.Gaps {
 		if g := &r.Gaps[i]; g.ID == "" || g.Position < 0 || g.To.Before(g.From) {
 			return fmt.Errorf("its gap %q is from %s to %s, after byte %d", g.ID, g.From, g.To, g.Position)
+		}
+	}
+	for i := range r.Parts {
+		if err := r.Parts[i].Check(); err != nil {
+			return err
 		}
 	}
 	for _, a := range r.Accepted {

@@ -28,6 +28,8 @@ type State struct {
 	Gaps    map[string]*Gap    `json:"gaps,omitempty"` // by id, healed ones too
 	// Accepted are the gaps, by id, that need not be mended for a close.
 	Accepted map[string]Acceptance `json:"accepted,omitempty"`
+	// Edges are those whose published parts were brought in, by name.
+	Edges map[string]*Edge `json:"edges,omitempty"`
 	// Latest is the newest record of each kind, without its files and ranges.
 	Latest map[string]Mark `json:"latest"`
 }
@@ -68,14 +70,14 @@ type Source struct {
 }
 
 func emptyState() *State {
-	return &State{Files: map[string]File{}, Sources: map[string]*Source{}, Latest: map[string]Mark{}, Gaps: map[string]*Gap{}, Accepted: map[string]Acceptance{}}
+	return &State{Files: map[string]File{}, Sources: map[string]*Source{}, Latest: map[string]Mark{}, Gaps: map[string]*Gap{}, Accepted: map[string]Acceptance{}, Edges: map[string]*Edge{}}
 }
 
 // clone copies what fold changes: the maps, and not what stands in them.
 func (s *State) clone() *State {
 	return &State{
 		Seq: s.Seq, Head: s.Head, Files: maps.Clone(s.Files), Sources: maps.Clone(s.Sources),
-		Latest: maps.Clone(s.Latest), Gaps: maps.Clone(s.Gaps), Accepted: maps.Clone(s.Accepted),
+		Latest: maps.Clone(s.Latest), Gaps: maps.Clone(s.Gaps), Accepted: maps.Clone(s.Accepted), Edges: maps.Clone(s.Edges),
 	}
 }
 
@@ -145,6 +147,11 @@ func (s *State) fold(r *Record, sum string) error {
 	}
 	for _, a := range r.Accepted {
 		s.Accepted[a.GapID] = a
+	}
+	for i := range r.Parts {
+		if err := s.foldPart(r, &r.Parts[i]); err != nil {
+			return err
+		}
 	}
 	s.Seq, s.Head = r.Seq, sum
 	s.Latest[r.Kind] = Mark{Seq: r.Seq, At: r.At, Notes: r.Notes}
@@ -404,7 +411,7 @@ func (l *Lake) ReadRecord(seq int64) (*Record, string, error) {
 // checkpointLayout is what a checkpoint holds of the records. It is raised with
 // every part that a state is given: a checkpoint of another layout lacks it, or
 // has more than is known of here.
-const checkpointLayout = 2
+const checkpointLayout = 3
 
 // checkpoint is a state with a hash over it, so that a damaged one is noticed
 // and left aside, as one of another layout is: it can always be had again from
@@ -441,7 +448,7 @@ func (l *Lake) loadCheckpoint() (*State, error) {
 
 // whole tells whether a state has all that a state has.
 func (s *State) whole() bool {
-	if s.Seq < 0 || s.Files == nil || s.Sources == nil || s.Latest == nil || s.Gaps == nil || s.Accepted == nil {
+	if s.Seq < 0 || s.Files == nil || s.Sources == nil || s.Latest == nil || s.Gaps == nil || s.Accepted == nil || s.Edges == nil {
 		return false
 	}
 	for _, src := range s.Sources {
@@ -457,6 +464,16 @@ func (s *State) whole() bool {
 	for _, g := range s.Gaps {
 		if g == nil {
 			return false
+		}
+	}
+	for _, e := range s.Edges {
+		if e == nil || e.Days == nil || e.Logs == nil {
+			return false
+		}
+		for _, day := range e.Days {
+			if day == nil || day.Account == nil {
+				return false
+			}
 		}
 	}
 	return true

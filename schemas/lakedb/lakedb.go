@@ -126,6 +126,26 @@ func openOver(ctx context.Context, l *lake.Lake, state *lake.State, cat *schemas
 	return d, nil
 }
 
+// Refresh has the views show the lake's newest finished commit, and now be the
+// time that statements take for it. What was opened of the catalog stays.
+func (d *DB) Refresh(ctx context.Context, now time.Time) error {
+	state, err := d.Lake.State()
+	if err != nil {
+		return err
+	}
+	if _, err := d.ExecContext(ctx, "SET VARIABLE now = $1", now.UTC()); err != nil {
+		return fmt.Errorf("configure DuckDB: %w", err)
+	}
+	if state.Seq == d.State.Seq {
+		return nil
+	}
+	d.State = state
+	if err := d.listFiles(ctx); err != nil {
+		return err
+	}
+	return d.sayWhatIsClosed(ctx)
+}
+
 func (d *DB) configure(ctx context.Context, o Options) error {
 	if _, err := d.ExecContext(ctx, sessionSQL); err != nil {
 		return fmt.Errorf("configure DuckDB: %w", err)

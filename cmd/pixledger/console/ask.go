@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -20,8 +21,9 @@ const (
 	freshFor  = 10 * time.Second // also when more is committed
 	sameFor   = time.Minute      // as long as nothing changes but the time
 	staleFor  = 15 * time.Minute
-	mostBytes = 2 << 20  // of an answer
-	mostKept  = 32 << 20 // of all answers
+	mostBytes = 2 << 20  // of an answer that is shown as it is
+	mostRead  = 16 << 20 // of one that pages are made from
+	mostKept  = 64 << 20 // of all answers
 )
 
 var errBusy = errors.New("too much is being asked for: try again in a minute")
@@ -29,7 +31,7 @@ var errBusy = errors.New("too much is being asked for: try again in a minute")
 // answer is what a command printed.
 type answer struct {
 	Body    []byte
-	Cut     bool // it printed more than mostBytes
+	Cut     bool // it printed more than there is room for
 	Made    time.Time
 	Command []string
 
@@ -128,7 +130,10 @@ func (a *answers) run(version string, args []string) (*answer, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	out := &limited{}
+	out := &limited{room: mostBytes}
+	if slices.Contains(args, formatJSON) {
+		out.room = mostRead
+	}
 	x := &answer{Made: a.data.Now(), Command: args, version: version, at: a.clock()}
 	err := a.data.Ask(ctx, out, args...)
 	x.Body, x.Cut = out.b.Bytes(), out.cut
@@ -161,16 +166,20 @@ func (a *answers) keep(key string, x *answer) {
 	}
 }
 
+// formatJSON is asked of commands whose answers pages are made from.
+const formatJSON = "--format=json"
+
 // limited takes so much and no more.
 type limited struct {
-	b   bytes.Buffer
-	cut bool
+	room int
+	b    bytes.Buffer
+	cut  bool
 }
 
 var errCut = errors.New("more than a page holds")
 
 func (l *limited) Write(b []byte) (int, error) {
-	if room := mostBytes - l.b.Len(); len(b) > room {
+	if room := l.room - l.b.Len(); len(b) > room {
 		l.b.Write(b[:room])
 		l.cut = true
 		return room, errCut

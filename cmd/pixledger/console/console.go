@@ -10,6 +10,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"fmt"
 	"html/template"
 	"io"
 	"log/slog"
@@ -29,12 +30,15 @@ type Data struct {
 	// Version changes with what is committed, the catalog and the configuration.
 	Version func() string
 	Status  func() (*Status, error)
+	Catalog func() (*Catalog, error)
 	Exports func() ([]Export, error)
 	Reports func(context.Context) ([]Report, error)
 	// Ask runs a command of the program and writes what it prints. What the
 	// command refuses of its arguments is a *Refused.
 	Ask func(ctx context.Context, w io.Writer, args ...string) error
 	Log *slog.Logger
+	// KeepReady has what takes long made before somebody looks at it.
+	KeepReady bool
 }
 
 // Refused is what is wrong with what was asked for.
@@ -48,8 +52,13 @@ var templateFiles embed.FS
 //go:embed style.css
 var styleSheet []byte
 
+//go:embed favicon.svg
+var favicon []byte
+
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"stamp": stamp, "grouped": grouped, "bytes": sizeText, "word": wordClass, "plural": plural[int], "plural64": plural[int64], "command": commandText,
+	"grouped": grouped, "marked": marked, "bytes": sizeText, "word": wordClass, "plural": plural[int], "plural64": plural[int64], "command": commandText,
+	"query": func(encoded string) template.URL { return template.URL(encoded) }, // what url.Values.Encode made
+
 }).ParseFS(templateFiles, "templates/*.html"))
 
 type console struct {
@@ -62,12 +71,14 @@ type console struct {
 // Handler gives the pages. Commands that it has asked end with the context.
 func Handler(ctx context.Context, d Data) http.Handler {
 	c := &console{Data: d, answers: newAnswers(ctx, d), files: make(chan struct{}, atOnce)}
-	go c.keepReady(ctx)
+	if d.KeepReady {
+		go c.keepReady(ctx)
+	}
 	mux := http.NewServeMux()
 	for path, show := range map[string]func(*http.Request) (*page, error){
-		"/{$}": c.overview, "/pixels": c.pixels, "/pixels/{id}": c.pixel, "/revenue": c.revenue,
-		"/conversions": c.conversions, "/conversions/{id}": c.conversion, "/sources": c.sources, "/jobs": c.jobs,
-		"/exports": c.exports, "/reports": c.reports, "/reports/{name}": c.report,
+		"/{$}": c.overview, "/pixels": c.pixels, "/pixels/{id}": c.pixel, "/trackers": c.trackers, "/trackers/{id}": c.tracker,
+		"/revenue": c.revenue, "/conversions": c.conversions, "/conversions/{id}": c.conversion, "/sources": c.sources, "/jobs": c.jobs,
+		"/exports": c.exports, "/exports/{date}": c.export, "/reports": c.reports, "/reports/{name}": c.report,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			p, err := show(r)
@@ -75,10 +86,15 @@ func Handler(ctx context.Context, d Data) http.Handler {
 		})
 	}
 	mux.HandleFunc("/reports/{name}/{file}", c.download)
-	mux.HandleFunc("/style.css", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/css; charset=utf-8")
-		_, _ = w.Write(styleSheet) // who has left needs none
-	})
+	for path, file := range map[string]struct {
+		kind    string
+		content []byte
+	}{"/style.css": {"text/css; charset=utf-8", styleSheet}, "/favicon.svg": {"image/svg+xml", favicon}} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", file.kind)
+			_, _ = w.Write(file.content) // who has left needs none
+		})
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		c.serve(w, r, nil, errNotHere)
 	})
@@ -95,12 +111,20 @@ type page struct {
 	Made  time.Time
 	Now   time.Time
 	Show  any
+
+	zone *time.Location
 }
+
+// Stamp is a time for people, in the zone of business days, or a dash.
+func (p *page) Stamp(t any) template.HTML { return stampIn(t, p.zone) }
+
+// Ago says how long ago a time is.
+func (p *page) Ago(t any) string { return ago(t, p.Now) }
 
 // Navigation lists the pages that every page leads to.
 func (*page) Navigation() [][2]string {
 	return [][2]string{
-		{"/", "Overview"}, {"/pixels", "Pixels"}, {"/revenue", "Revenue"}, {"/conversions", "Conversions"},
+		{"/", "Overview"}, {"/revenue", "Revenue"}, {"/conversions", "Conversions"}, {"/pixels", "Pixels"}, {"/trackers", "Trackers"},
 		{"/reports", "Reports"}, {"/exports", "Exports"}, {"/sources", "Sources"}, {"/jobs", "Jobs"},
 	}
 }
@@ -123,14 +147,12 @@ func (c *console) serve(w http.ResponseWriter, r *http.Request, p *page, err err
 		}
 		p = &page{Title: title, Name: "problem.html", Show: err.Error()}
 	}
-	p.Now = c.Now().In(c.Zone())
-	if !p.Made.IsZero() {
-		p.Made = p.Made.In(c.Zone())
-	}
 	c.write(w, code, p)
 }
 
 func (c *console) write(w http.ResponseWriter, code int, p *page) {
+	p.zone = c.Zone()
+	p.Now = c.Now().In(p.zone)
 	var b bytes.Buffer
 	if err := templates.ExecuteTemplate(&b, p.Name, p); err != nil {
 		c.Log.Error("the console can't make a page", "page", p.Name, "error", err)
@@ -159,13 +181,18 @@ func visible(page []byte) []byte {
 	}, bytes.ToValidUTF8(page, []byte(string(utf8.RuneError))))
 }
 
-// checked refuses parameters that no command line can hold.
+// mostParameter is how long a parameter can be: twice what nginx takes of a
+// request's line or header, where nobody has told it otherwise.
+const mostParameter = 16 << 10
+
+// checked refuses parameters that no command line can hold. Other control
+// characters may stand in an order id, which must be found all the same.
 func checked(r *http.Request) error {
 	values := r.URL.Query()
 	for name, list := range values {
 		for _, v := range list {
-			if len(v) > 1000 || strings.ContainsFunc(v, func(r rune) bool { return r < ' ' }) {
-				return &Refused{name + " is too long or holds control characters; allowed: up to 1000 bytes of text"}
+			if len(v) > mostParameter || strings.Contains(v, "\x00") {
+				return &Refused{fmt.Sprintf("%s is too long or holds a NUL; allowed: up to %d bytes of text", name, mostParameter)}
 			}
 		}
 	}

@@ -42,14 +42,14 @@ func (c *console) guarded(next http.Handler) http.Handler {
 		case token == "" && !ofThisMachine(r.Host):
 			// A page from elsewhere whose name was turned to this machine.
 			http.Error(w, "the console is asked for by another name; allowed: localhost or a loopback address", http.StatusMisdirectedRequest)
-		case token == "" || r.URL.Path == "/style.css" || c.knows(r, token):
+		case token == "" || r.URL.Path == "/style.css" || r.URL.Path == "/favicon.svg" || Knows(r, token):
 			next.ServeHTTP(w, r)
 		case r.URL.Query().Has("token") && same(r.URL.Query().Get("token"), token):
 			remember(w, r, token)
 		default:
 			h.Set("WWW-Authenticate", "Bearer")
 			c.write(w, http.StatusUnauthorized, &page{
-				Title: "A token is needed", Name: "token.html", Now: c.Now().In(c.Zone()), Show: r.URL.Query().Has("token"),
+				Title: "A token is needed", Name: "token.html", Show: r.URL.Query().Has("token"),
 			})
 		}
 	})
@@ -60,8 +60,8 @@ func answerWithin(w http.ResponseWriter, d time.Duration) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d)) // a test's writer has none
 }
 
-// knows tells whether a request has the token, or the cookie that was given for it.
-func (c *console) knows(r *http.Request, token string) bool {
+// Knows tells whether a request has the token, or the cookie that was given for it.
+func Knows(r *http.Request, token string) bool {
 	if given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return same(given, token)
 	}

@@ -2,30 +2,30 @@ package console
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"math/big"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// chartDays is how many days the overview draws.
-const chartDays = 30
-
 // overviewPage is what the first look decides by.
 type overviewPage struct {
 	Status  *Status
+	Steps   []step // to the first figures; nil once there are some
 	Tiles   []tile
-	Charts  []*bars
+	Charts  []*chart
 	Revenue *answer
-	Pixels  []pixelLine // that need attention
-	Watched int         // all
+	Pixels  []pixelHealth // that need attention
+	Look    int           // how many these are, of which the worst are listed
+	Watched int           // all
 	Asked   *answer
 	Failed  []string // parts that could not be had, and why
 }
+
+// mostFindings are the pixels that the overview lists.
+const mostFindings = 10
 
 // tile is the money and conversions of a span of time.
 type tile struct {
@@ -34,27 +34,23 @@ type tile struct {
 	Conversions int64
 }
 
-// revenueRow is a row of the report revenue.
-type revenueRow struct {
-	Booked      string  `json:"booked"`
-	Conversions string  `json:"conversions"`
-	Amount      *string `json:"amount"`
-	Currency    *string `json:"currency"`
-}
-
-// The overview is made anew every readyEvery while somebody has looked at it
-// within lookedWithin, so that the first look of a morning waits for nothing.
+// What takes long is made anew every readyEvery while somebody has looked at the
+// overview within lookedWithin, so that the first look of a morning waits for
+// nothing. The start counts as a look: who starts a daemon looks at it.
 const (
+	readyAfter   = 5 * time.Second // a daemon that has just started has logs to catch up with
 	readyEvery   = 10 * time.Minute
 	lookedWithin = 24 * time.Hour
 )
 
 func (c *console) keepReady(ctx context.Context) {
-	tick := time.NewTicker(readyEvery)
+	c.looked.Store(c.answers.clock().Unix())
+	tick := time.NewTicker(readyAfter)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
+			tick.Reset(readyEvery)
 			c.makeReady(ctx)
 		case <-ctx.Done():
 			return
@@ -66,23 +62,25 @@ func (c *console) makeReady(ctx context.Context) {
 	if c.answers.clock().Sub(time.Unix(c.looked.Load(), 0)) > lookedWithin {
 		return
 	}
-	for _, args := range [][]string{revenueCommand(c.Now().In(c.Zone())), pixelsCommand} {
+	for _, args := range [][]string{pixelsCommand, overviewCommand(c.Now().In(c.Zone()))} {
 		if _, err := c.answers.get(ctx, args...); err != nil && ctx.Err() == nil {
 			c.Log.Warn("the overview can't be made ready", "command", commandText(args), "error", err)
 		}
 	}
 }
 
-var pixelsCommand = []string{"pixel", "status", "--format=json"}
+// pixelsCommand looks for suspicious traffic among all touches of a week, so what
+// it says is made ready too.
+var pixelsCommand = []string{"pixel", "status", "--details", formatJSON}
 
-// revenueCommand asks for what the overview adds up: this month, and the days
+// overviewCommand asks for what the overview adds up: this month, and the days
 // that it draws.
-func revenueCommand(now time.Time) []string {
+func overviewCommand(now time.Time) []string {
 	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	if back := dayOf(now).AddDate(0, 0, 1-chartDays); back.Before(first) {
 		first = back
 	}
-	return []string{"report", "revenue", "--include-open", "--from=" + first.Format(time.DateOnly), "--format=json"}
+	return revenueCommand(first.Format(time.DateOnly), "", true)
 }
 
 func (c *console) overview(r *http.Request) (*page, error) {
@@ -93,10 +91,15 @@ func (c *console) overview(r *http.Request) (*page, error) {
 	if show.Status, err = c.Status(); err != nil {
 		return nil, err
 	}
+	names, err := c.Catalog()
+	if err != nil {
+		return nil, err
+	}
+	show.Steps = firstSteps(show.Status, names)
 	now := c.Now().In(c.Zone())
 	// The two are asked for at the same time.
 	type pixelsAnswer struct {
-		lines []pixelLine
+		lines []pixelHealth
 		asked *answer
 		err   error
 	}
@@ -106,22 +109,25 @@ func (c *console) overview(r *http.Request) (*page, error) {
 		x.asked, x.err = c.read(r.Context(), &x.lines, pixelsCommand...)
 		pixels <- x
 	}()
-	var rows []revenueRow
-	if show.Revenue, err = c.read(r.Context(), &rows, revenueCommand(now)...); err != nil {
-		show.Failed = append(show.Failed, "Revenue: "+err.Error())
-	} else if err := show.add(rows, now); err != nil {
+	rows, asked, err := c.revenueRows(r.Context(), overviewCommand(now))
+	show.Revenue = asked
+	if err != nil {
 		show.Failed = append(show.Failed, "Revenue: "+err.Error())
 	} else {
-		p.Made = show.Revenue.Made
+		p.Made = asked.Made
+		show.add(rows, now)
 	}
 	x := <-pixels
 	show.Asked, show.Watched = x.asked, len(x.lines)
 	if x.err != nil {
 		show.Failed = append(show.Failed, "Pixels: "+x.err.Error())
 	}
-	for _, line := range x.lines {
-		if line.Severity == "alarm" || line.Severity == "warning" {
-			show.Pixels = append(show.Pixels, line)
+	for _, line := range worstFirst(x.lines) {
+		if line.Worst.Severity == "alarm" || line.Worst.Severity == "warning" {
+			show.Look++
+			if show.Look <= mostFindings {
+				show.Pixels = append(show.Pixels, line)
+			}
 		}
 	}
 	return p, nil
@@ -132,68 +138,39 @@ func dayOf(t time.Time) time.Time {
 }
 
 // add adds up the rows of the report.
-func (o *overviewPage) add(rows []revenueRow, now time.Time) error {
+func (o *overviewPage) add(rows []revenueRow, now time.Time) {
 	today := dayOf(now)
-	days := make([]string, chartDays)
-	for i := range days {
-		days[i] = today.AddDate(0, 0, i+1-chartDays).Format(time.DateOnly)
-	}
-	tiles := []struct {
-		name, chosen string
-		in           func(day string) bool
-	}{
-		{"Today", "range=today", func(d string) bool { return d == days[chartDays-1] }},
-		{"Yesterday", "range=yesterday", func(d string) bool { return d == days[chartDays-2] }},
-		{"This month", "from=" + today.Format("2006-01") + "-01", func(d string) bool { return strings.HasPrefix(d, today.Format("2006-01-")) }},
-	}
-	sums := make([]map[string]*big.Int, len(tiles))
-	counts := make([]int64, len(tiles))
-	byDay := map[string]map[string]*big.Int{} // by currency, then day
-	for i := range sums {
-		sums[i] = map[string]*big.Int{}
-	}
+	drawn := days{today.AddDate(0, 0, 1-chartDays), today}
+	yesterday := today.AddDate(0, 0, -1).Format(time.DateOnly)
+	month := today.Format("2006-01-")
+	currencies := map[string]bool{}
 	for _, r := range rows {
-		n, err := strconv.ParseInt(r.Conversions, 10, 64)
-		if err != nil {
-			return fmt.Errorf("%q is no number of conversions", r.Conversions)
-		}
-		amount, currency := new(big.Int), ""
-		if r.Amount != nil && r.Currency != nil {
-			var ok bool
-			if amount, ok = parseMicros(*r.Amount); !ok {
-				return fmt.Errorf("%q is no amount", *r.Amount)
-			}
-			currency = *r.Currency
-		}
-		for i, t := range tiles {
-			if t.in(r.Booked) {
-				counts[i] += n
-				addTo(sums[i], currency, amount)
-			}
-		}
-		if currency != "" {
-			if byDay[currency] == nil {
-				byDay[currency] = map[string]*big.Int{}
-			}
-			addTo(byDay[currency], r.Booked, amount)
+		if r.Currency != "" {
+			currencies[r.Currency] = true
 		}
 	}
-	currencies := slices.Sorted(maps.Keys(byDay))
-	for i, t := range tiles {
-		x := tile{Name: t.name, Link: "/revenue?" + t.chosen, Conversions: counts[i]}
-		for _, currency := range currencies { // also those that earned nothing in it
-			x.Amounts = append(x.Amounts, Amount{currency, orZero(sums[i][currency])})
+	for _, t := range []struct {
+		name, first, last string
+		in                func(day string) bool
+	}{
+		{"Today", drawn.LastDay(), drawn.LastDay(), func(d string) bool { return d == drawn.LastDay() }},
+		{"Yesterday", yesterday, yesterday, func(d string) bool { return d == yesterday }},
+		{"This month", month + "01", drawn.LastDay(), func(d string) bool { return strings.HasPrefix(d, month) }},
+	} {
+		x := tile{Name: t.name, Link: "/revenue?first=" + t.first + "&last=" + t.last}
+		sums := map[string]*big.Int{}
+		for _, r := range rows {
+			if t.in(r.Booked) {
+				x.Conversions += r.Conversions
+				addTo(sums, r.Currency, r.Amount)
+			}
+		}
+		for _, currency := range slices.Sorted(maps.Keys(currencies)) { // also those that earned nothing in it
+			x.Amounts = append(x.Amounts, Amount{currency, orZero(sums[currency])})
 		}
 		o.Tiles = append(o.Tiles, x)
 	}
-	for _, currency := range currencies {
-		amounts := make([]Amount, chartDays)
-		for i, d := range days {
-			amounts[i] = Amount{currency, orZero(byDay[currency][d])}
-		}
-		o.Charts = append(o.Charts, newBars("Revenue by day, "+currency, days, amounts))
-	}
-	return nil
+	o.Charts = revenueCharts(rows, drawn.list(), func(day string) string { return "/revenue?first=" + day + "&last=" + day })
 }
 
 func addTo(sums map[string]*big.Int, key string, n *big.Int) {
@@ -207,6 +184,44 @@ func orZero(n *big.Int) *big.Int {
 	return n
 }
 
+// step is one on the way from a new installation to its first figures.
+type step struct {
+	Name, Text, Command, Link, LinkText string
+	Done                                bool
+}
+
+// firstSteps leads a new installation to its first figures: nil where events
+// have been counted.
+func firstSteps(s *Status, names *Catalog) []step {
+	var lines, events int64
+	for _, x := range s.Sources {
+		lines, events = lines+x.Lines, events+x.Events
+	}
+	if events > 0 {
+		return nil
+	}
+	return []step{
+		{
+			Name: "Describe pixels, line items and trackers", Done: len(names.Pixels) > 0,
+			Text:    "They stand in the catalog, which the daemon reads again when it changes. It has " + plural(len(names.Pixels), "pixel") + " and " + plural(len(names.Trackers), "tracker") + " now.",
+			Command: "pixledger catalog check", Link: "/pixels", LinkText: "Pixels",
+		},
+		{
+			Name: "Set up the edge, and have it write its log where a source looks", Done: lines > 0,
+			Text:    "Its name is edge.host of the configuration. The first command prints all of nginx's configuration; the second says what is wrong with logs, permissions, disk and clock.",
+			Command: "pixledger edge nginx; pixledger doctor", Link: "/sources", LinkText: "Sources",
+		},
+		{
+			Name: "Paste the tags", Text: "A pixel's tag goes into the page that is a conversion, a tracker's is loaded with the ad. The pages of both have them to copy.",
+			Link: "/trackers", LinkText: "Trackers",
+		},
+		{
+			Name: "Load the page once", Text: "What was loaded is here after the next commit, by default within 30 seconds.",
+			Link: "/conversions", LinkText: "Conversions",
+		},
+	}
+}
+
 func (c *console) ofStatus(title, name, here string) (*page, error) {
 	s, err := c.Status()
 	return &page{Title: title, Name: name, Here: here, Show: s}, err
@@ -218,25 +233,4 @@ func (c *console) sources(*http.Request) (*page, error) {
 
 func (c *console) jobs(*http.Request) (*page, error) {
 	return c.ofStatus("Jobs", "jobs.html", "/jobs")
-}
-
-// mostExports are listed, the newest first.
-const mostExports = 60
-
-func (c *console) exports(*http.Request) (*page, error) {
-	s, err := c.Status()
-	if err != nil {
-		return nil, err
-	}
-	list, err := c.Exports()
-	if err != nil {
-		return nil, err
-	}
-	all := len(list)
-	slices.Reverse(list)
-	return &page{Title: "Exports", Name: "exports.html", Here: "/exports", Show: struct {
-		Status *Status
-		List   []Export
-		All    int
-	}{s, list[:min(all, mostExports)], all}}, nil
 }

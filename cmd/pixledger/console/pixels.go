@@ -1,102 +1,122 @@
 package console
 
 import (
+	"context"
 	"errors"
-	"html/template"
+	"fmt"
+	"math/big"
 	"net/http"
-	"regexp"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// pixelLine is a pixel as `pixledger pixel status` lists it.
-type pixelLine struct {
+// pixelHealth is a pixel as `pixledger pixel status --details` tells of it. All
+// pages about pixels take it from the same answer.
+type pixelHealth struct {
 	ID       string     `json:"pixel_id"`
 	Name     string     `json:"pixel_name"`
 	Status   string     `json:"status"`
 	Why      string     `json:"why"`
 	Last     *time.Time `json:"last_fired"`
-	Loads12h string     `json:"loads_last_12_hours"`
-	Severity string     `json:"severity"`
-	What     string     `json:"what"`
+	Loads12h int64      `json:"loads_last_12_hours"`
+	Loads24h int64      `json:"loads_last_24_hours"`
+	Usual24h *int64     `json:"usual_24_hours"`
+	Findings []finding  `json:"findings"`
+	Worst    finding    `json:"worst"`
+
+	PageHours int64     `json:"page_hours"`
+	Pages     []urlLine `json:"pages"`
+
+	Advertiser string `json:"-"` // its name
+}
+
+type finding struct {
+	Severity string `json:"severity"`
+	What     string `json:"what"`
+	Remedy   string `json:"remedy"`
+}
+
+// urlLine is a page that fired a pixel.
+type urlLine struct {
+	URL   string    `json:"url"`
+	Loads int64     `json:"loads"`
+	Last  time.Time `json:"last_load"`
 }
 
 func (c *console) pixels(r *http.Request) (*page, error) {
-	var lines []pixelLine
+	var lines []pixelHealth
 	x, err := c.read(r.Context(), &lines, pixelsCommand...)
 	if err != nil {
 		return nil, err
 	}
-	return &page{Title: "Pixels", Name: "pixels.html", Here: "/pixels", Made: x.Made, Show: struct {
-		Lines []pixelLine
+	names, err := c.Catalog()
+	if err != nil {
+		return nil, err
+	}
+	show := struct {
+		Lines []pixelHealth
+		Look  int // that need attention
 		Asked *answer
-	}{lines, x}}, nil
+	}{Lines: worstFirst(lines), Asked: x}
+	owners := map[string]string{}
+	for _, p := range names.Pixels {
+		owners[strconv.FormatInt(p.ID, 10)] = nameOf(names.Advertisers, strconv.FormatInt(p.Advertiser, 10))
+	}
+	for i := range show.Lines {
+		l := &show.Lines[i]
+		l.Advertiser = owners[l.ID]
+		if l.Worst.Severity == "alarm" || l.Worst.Severity == "warning" {
+			show.Look++
+		}
+	}
+	return &page{Title: "Pixels", Name: "pixels.html", Here: "/pixels", Made: x.Made, Show: show}, nil
+}
+
+// worstFirst puts alarms first and then warnings; else the order stays.
+func worstFirst(lines []pixelHealth) []pixelHealth {
+	out := slices.Clone(lines)
+	rank := func(l pixelHealth) int {
+		if i := slices.Index([]string{"alarm", "warning"}, l.Worst.Severity); i >= 0 {
+			return i
+		}
+		return 2
+	}
+	slices.SortStableFunc(out, func(a, b pixelHealth) int { return rank(a) - rank(b) })
+	return out
 }
 
 // pixelPage is all there is to say of one pixel.
 type pixelPage struct {
-	ID, Name, Status, Why string
-	Last                  *time.Time
-	Loads12h, Loads24h    int64
-	Usual24h              *int64
-	Findings              []struct{ Severity, What, Remedy string }
-	PageHours             int64
-	Pages                 []struct {
-		URL   string
-		Loads int64
-		Last  time.Time
-	}
-	Settings []setting
-	Tags     []pixelTag
-	Loads    template.HTML
-	Failed   []string
-	Asked    []*answer
+	pixelHealth
+	ID         string
+	Settings   []setting
+	Tag        *tagForm
+	Loads      *chart
+	Advertiser Item
+	Failed     []string
+	Asked      []*answer
+}
+
+// Feed is the link to a page's loads of the pixel.
+func (p *pixelPage) Feed(page string, now time.Time) string {
+	return "/reports/pixel_feed?" + url.Values{
+		"shown": {"1"}, "from": {now.UTC().Add(-time.Duration(p.PageHours) * time.Hour).Format(time.RFC3339)},
+		"filter": {"pixel_id=" + p.ID, "referer=" + page},
+	}.Encode()
 }
 
 type setting struct{ Section, Name, Value, Where string }
 
-// pixelTag is a tag to copy.
-type pixelTag struct {
-	Name, Text, Problem string
-	asked               *answer
-}
-
-// tagForms are the forms that a page shows; the command has more.
-var tagForms = []struct {
-	name  string
-	flags []string
-}{
-	{"Image, secure", nil},
-	{"Script, secure", []string{"--js"}},
-	{"For a server", []string{"--server-side"}},
-}
-
-var pixelID = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
-
 func (c *console) pixel(r *http.Request) (*page, error) {
-	id := r.PathValue("id")
-	if !pixelID.MatchString(id) {
-		return nil, errNotHere
+	if err := checked(r); err != nil {
+		return nil, err
 	}
-	var healths []struct {
-		Name     string     `json:"pixel_name"`
-		Status   string     `json:"status"`
-		Why      string     `json:"why"`
-		Last     *time.Time `json:"last_fired"`
-		Loads12h int64      `json:"loads_last_12_hours"`
-		Loads24h int64      `json:"loads_last_24_hours"`
-		Usual24h *int64     `json:"usual_24_hours"`
-		Findings []struct {
-			Severity string `json:"severity"`
-			What     string `json:"what"`
-			Remedy   string `json:"remedy"`
-		} `json:"findings"`
-		PageHours int64 `json:"page_hours"`
-		Pages     []struct {
-			URL   string    `json:"url"`
-			Loads int64     `json:"loads"`
-			Last  time.Time `json:"last_load"`
-		} `json:"pages"`
+	id := r.PathValue("id")
+	if !catalogID.MatchString(id) {
+		return nil, errNotHere
 	}
 	var settings []struct {
 		Section string  `json:"section"`
@@ -105,7 +125,7 @@ func (c *console) pixel(r *http.Request) (*page, error) {
 		Where   *string `json:"where"`
 	}
 	// First what the catalog says, which is quick: it may have no such pixel.
-	shown, err := c.read(r.Context(), &settings, "pixel", "show", id, "--format=json")
+	shown, err := c.read(r.Context(), &settings, "pixel", "show", id, formatJSON)
 	if err != nil {
 		if strings.Contains(err.Error(), "the catalog has no pixel") {
 			return nil, errors.Join(errNotHere, err)
@@ -130,49 +150,36 @@ func (c *console) pixel(r *http.Request) (*page, error) {
 		}
 		show.Settings = append(show.Settings, x)
 	}
-	tags := make([]chan pixelTag, len(tagForms))
-	for i, t := range tagForms {
-		tags[i] = make(chan pixelTag, 1)
-		go func() {
-			asked, err := c.answers.get(r.Context(), append([]string{"pixel", "export", id, "--order-id", "--value"}, t.flags...)...)
-			if err != nil {
-				tags[i] <- pixelTag{Name: t.name, Problem: err.Error()}
-				return
-			}
-			tags[i] <- pixelTag{Name: t.name, Text: strings.TrimSpace(string(asked.Body)), asked: asked}
-		}()
+	names, err := c.Catalog()
+	if err != nil {
+		return nil, err
 	}
+	for _, p := range names.Pixels {
+		for _, a := range names.Advertisers {
+			if strconv.FormatInt(p.ID, 10) == id && a.ID == p.Advertiser {
+				show.Advertiser = a
+			}
+		}
+	}
+	// These are asked for at the same time.
+	tag := make(chan *tagForm, 1)
+	go func() { tag <- c.pixelTag(r.Context(), id, r.URL.Query(), names) }()
 	loads := make(chan func(), 1)
 	go func() {
-		part, asked, err := c.fragment(r.Context(), "Loads by day", "query", loadsByDay(id, code, c.Now()), "--format=html")
-		loads <- func() { show.Loads = part; show.took("Loads by day", asked, err) }
+		drawn, asked, err := c.loads(r.Context(), id, code)
+		loads <- func() { show.Loads = drawn; show.took("Loads by day", asked, err) }
 	}()
-	health, err := c.read(r.Context(), &healths, "pixel", "status", id, "--format=json")
+	var healths []pixelHealth
+	health, err := c.read(r.Context(), &healths, pixelsCommand...)
 	show.took("Health", health, err)
-	if err == nil && len(healths) == 1 {
-		h := healths[0]
-		show.Name, show.Status, show.Why, show.Last, show.Usual24h = h.Name, h.Status, h.Why, h.Last, h.Usual24h
-		show.Loads12h, show.Loads24h, show.PageHours = h.Loads12h, h.Loads24h, h.PageHours
-		for _, f := range h.Findings {
-			show.Findings = append(show.Findings, struct{ Severity, What, Remedy string }(f))
-		}
-		for _, p := range h.Pages {
-			show.Pages = append(show.Pages, struct {
-				URL   string
-				Loads int64
-				Last  time.Time
-			}{p.URL, p.Loads, p.Last})
+	for i := range healths { // none where it is newer than the answer
+		if healths[i].ID == id {
+			show.pixelHealth = healths[i]
 		}
 	}
 	(<-loads)()
 	show.took("Settings", shown, nil)
-	for _, tag := range tags {
-		t := <-tag
-		show.Tags = append(show.Tags, t)
-		if t.asked != nil {
-			show.Asked = append(show.Asked, t.asked)
-		}
-	}
+	show.Tag = <-tag
 	p := &page{Title: "Pixel " + id, Name: "pixel.html", Here: "/pixels", Show: show}
 	if show.Name != "" {
 		p.Title += ": " + show.Name
@@ -192,7 +199,8 @@ func (p *pixelPage) took(part string, asked *answer, err error) {
 }
 
 // loadsByDay counts what means the pixel by its id or its code, on each UTC day
-// of the last ones, also where there was nothing.
+// of the last ones, also where there was nothing. Every line of a conversion is a
+// load, so it needs no view that looks for those that repeat an id.
 func loadsByDay(id, code string, now time.Time) string {
 	means := "pixel_id = " + id
 	if code != "" {
@@ -200,7 +208,37 @@ func loadsByDay(id, code string, now time.Time) string {
 	}
 	last := dayOf(now.UTC())
 	first := last.AddDate(0, 0, 1-chartDays).Format(time.DateOnly)
-	return "SELECT CAST(d AS DATE) AS day, coalesce(loads, 0) AS loads FROM range(TIMESTAMP '" + first + "', TIMESTAMP '" +
-		last.AddDate(0, 0, 1).Format(time.DateOnly) + "', INTERVAL 1 DAY) AS days(d) LEFT JOIN (SELECT date, count(*) AS loads FROM conversions WHERE " +
-		means + " AND date >= DATE '" + first + "' GROUP BY ALL) AS fired ON fired.date = CAST(d AS DATE) ORDER BY ALL"
+	return "SELECT CAST(d AS DATE) AS day, coalesce(loads, 0) AS loads\nFROM range(TIMESTAMP '" + first + "', TIMESTAMP '" +
+		last.AddDate(0, 0, 1).Format(time.DateOnly) + "', INTERVAL 1 DAY) AS days(d)\nLEFT JOIN (\n  SELECT date, count(*) AS loads\n  FROM events\n  WHERE type = 'conversion' AND " +
+		means + " AND date >= DATE '" + first + "'\n  GROUP BY ALL\n) AS fired ON fired.date = CAST(d AS DATE)\nORDER BY ALL"
+}
+
+// loads draws how often a pixel was loaded.
+func (c *console) loads(ctx context.Context, id, code string) (*chart, *answer, error) {
+	var rows []struct {
+		Day   string `json:"day"`
+		Loads string `json:"loads"`
+	}
+	x, err := c.read(ctx, &rows, "query", loadsByDay(id, code, c.Now()), formatJSON)
+	if err != nil {
+		return nil, nil, err
+	}
+	var list []string
+	all := series{Name: "Loads", Class: "one"}
+	for _, r := range rows {
+		n, ok := new(big.Int).SetString(r.Loads, 10)
+		if !ok {
+			return nil, x, fmt.Errorf("%q is no number of loads", r.Loads)
+		}
+		list, all.Values = append(list, r.Day), append(all.Values, n)
+	}
+	return newChart("Loads by UTC day", conversionsUnit, list, []series{all}, func(day string) string {
+		t, err := time.Parse(time.DateOnly, day)
+		if err != nil {
+			return ""
+		}
+		return "/reports/pixel_feed?" + url.Values{
+			"shown": {"1"}, "from": {t.Format(time.RFC3339)}, "to": {t.AddDate(0, 0, 1).Format(time.RFC3339)}, "filter": {"pixel_id=" + id},
+		}.Encode()
+	}), x, nil
 }

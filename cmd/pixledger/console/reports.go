@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 )
 
 // ranges are those that a form offers.
@@ -19,6 +18,9 @@ var ranges = []string{"today", "yesterday", "last_7_days", "last_30_days", "mont
 
 // defaultRange is that of a page that asks for none: all there is may take long.
 const defaultRange = "last_7_days"
+
+// mostRows are shown of a report; downloads have all.
+const mostRows = "500"
 
 // downloads are the formats that a report can be had in.
 var downloads = []string{"csv", "tsv", "json", "ndjson", "xlsx", "parquet", "html"}
@@ -31,7 +33,46 @@ var contentTypes = map[string]string{
 
 func (c *console) reports(r *http.Request) (*page, error) {
 	list, err := c.Reports(r.Context())
-	return &page{Title: "Reports", Name: "reports.html", Here: "/reports", Show: list}, err
+	return &page{Title: "Reports", Name: "reports.html", Here: "/reports", Show: byPurpose(list)}, err
+}
+
+// reportGroup is reports of one purpose.
+type reportGroup struct {
+	Name    string
+	Reports []Report
+}
+
+// purposes are what reports are looked for by; what is in none is a user's own.
+var purposes = []struct {
+	name    string
+	reports []string
+}{
+	{"Money", []string{"revenue", "statement", "ledger_entries", "reconciliation"}},
+	{"Conversions", []string{"attributed_conversions", "unattributed", "pixel_feed", "time_to_conversion", "attribution_models"}},
+	{"Advertising", []string{"advertiser_analytics"}},
+	{"Pixels", []string{"pixel_fired", "attributed_urls"}},
+	{"Quality of the data", []string{"data_quality", "suspicious_traffic"}},
+}
+
+func byPurpose(list []Report) []reportGroup {
+	out := make([]reportGroup, len(purposes), len(purposes)+1)
+	own := reportGroup{Name: "Your own"}
+	for _, r := range list {
+		to := &own
+		for i, p := range purposes {
+			out[i].Name = p.name
+			if slices.Contains(p.reports, r.Name) {
+				to = &out[i]
+			}
+		}
+		to.Reports = append(to.Reports, r)
+	}
+	for i, p := range purposes {
+		slices.SortFunc(out[i].Reports, func(a, b Report) int {
+			return slices.Index(p.reports, a.Name) - slices.Index(p.reports, b.Name)
+		})
+	}
+	return slices.DeleteFunc(append(out, own), func(g reportGroup) bool { return len(g.Reports) == 0 })
 }
 
 // reportPage is a report with the form that asks for it.
@@ -43,6 +84,7 @@ type reportPage struct {
 	Given   []string // filters
 	Needs   []string // what it can't do without and was not given
 	Problem string
+	Wait    bool // it is made when it is asked for
 	Result  template.HTML
 	Asked   *answer
 	Query   template.URL
@@ -51,6 +93,11 @@ type reportPage struct {
 
 // Value is what the form's field holds.
 func (p *reportPage) Value(name string) string { return p.Values.Get(name) }
+
+// Kept are parameters that a page was asked for and that its form has no field for.
+func (p *reportPage) Kept() []string {
+	return slices.DeleteFunc([]string{"columns", "time_zone"}, func(name string) bool { return p.Value(name) == "" })
+}
 
 // IntervalNames are those that a form offers.
 func (*reportPage) IntervalNames() []string {
@@ -82,22 +129,6 @@ func (c *console) report(r *http.Request) (*page, error) {
 	return c.reportAs(r, r.PathValue("name"), "/reports/"+url.PathEscape(r.PathValue("name")), r.PathValue("name"), "/reports", r.URL.Query())
 }
 
-// revenue is the report of that name, as people ask for it first.
-func (c *console) revenue(r *http.Request) (*page, error) {
-	values := r.URL.Query()
-	if !values.Has("shown") {
-		values.Set("include_open", "true")
-	}
-	if values.Get("range") == "" && values.Get("from") == "" && values.Get("to") == "" {
-		// The last days by name end before today, which is looked for first.
-		values.Set("from", dayOf(c.Now().In(c.Zone())).AddDate(0, 0, 1-chartDays).Format(time.DateOnly))
-	}
-	if !values.Has("columns") {
-		values.Set("columns", "booked,kind,advertiser_name,line_item_name,pixel_name,conversion_type,rate,conversions,amount,currency")
-	}
-	return c.reportAs(r, "revenue", "/revenue", "Revenue", "/revenue", values)
-}
-
 func (c *console) reportAs(r *http.Request, name, action, title, here string, values url.Values) (*page, error) {
 	if err := checked(r); err != nil {
 		return nil, err
@@ -119,8 +150,12 @@ func (c *console) reportAs(r *http.Request, name, action, title, here string, va
 	if show.Needs = def.missing(values); len(show.Needs) > 0 || def.Apart != "" {
 		return p, nil
 	}
+	// A link with parameters asks as the button does.
+	if show.Wait = def.Slow && len(r.URL.Query()) == 0; show.Wait {
+		return p, nil
+	}
 	show.Query = template.URL(values.Encode())
-	args := append(def.args(values), "--format=html")
+	args := append(def.args(values), "--limit="+mostRows, "--format=html")
 	show.Result, show.Asked, err = c.fragment(r.Context(), title, args...)
 	var refused *Refused
 	if errors.As(err, &refused) {
@@ -287,6 +322,7 @@ func fragmentOf(title string, x *answer) (template.HTML, error) {
 		}
 		return out
 	})
+	b = linked(b)
 	caption := []byte(`<caption class="unseen">` + template.HTMLEscapeString(title) + `</caption>`)
 	b = bytes.Replace(b, rowsBegin, slices.Concat(rowsBegin, caption), 1)
 	b = bytes.ReplaceAll(b, chartTable, slices.Concat([]byte(`<summary>The figures</summary><div tabindex="0" role="region" aria-label="The figures"><table>`), caption))

@@ -1,6 +1,9 @@
 package console
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Status is what the console shows of `pixledger status --json`.
 type Status struct {
@@ -69,12 +72,31 @@ type Job struct {
 	LastSuccess *time.Time `json:"last_success"`
 	Error       string     `json:"error"`
 	Next        *time.Time `json:"next"`
-	History     []struct {
-		Due     time.Time `json:"due"`
-		Started time.Time `json:"started"`
-		Ended   time.Time `json:"ended"`
-		Error   string    `json:"error"`
-	} `json:"history"`
+	History     []Run      `json:"history"`
+}
+
+// Run is a run of a job.
+type Run struct {
+	Due     time.Time `json:"due"`
+	Started time.Time `json:"started"`
+	Ended   time.Time `json:"ended"`
+	Error   string    `json:"error"`
+}
+
+// Took is how long it took, for people.
+func (r Run) Took() string {
+	d := r.Ended.Sub(r.Started)
+	if d < 0 {
+		return "–"
+	}
+	return d.Round(100 * time.Millisecond).String()
+}
+
+// Newest gives the runs, the newest first.
+func (j Job) Newest() []Run {
+	out := slices.Clone(j.History)
+	slices.Reverse(out)
+	return out
 }
 
 // Failing are the jobs whose last run failed.
@@ -115,6 +137,7 @@ type Report struct {
 	Name      string
 	Doc       string
 	Rangeless bool
+	Slow      bool // it may take seconds
 	Intervals bool
 	By        []string // what it can be given by
 	Filters   []string

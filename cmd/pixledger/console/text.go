@@ -1,7 +1,9 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
+	"html/template"
 	"math/big"
 	"regexp"
 	"slices"
@@ -10,23 +12,63 @@ import (
 	"time"
 )
 
-// stamp is a time for people, or a dash.
-func stamp(t any) string {
+// timeOf is the time that a page was given; the zero time: none.
+func timeOf(t any) time.Time {
 	switch t := t.(type) {
 	case *time.Time:
 		if t != nil {
-			return stamp(*t)
+			return *t
 		}
 	case time.Time:
-		if !t.IsZero() {
-			return t.Format("2006-01-02 15:04:05 MST")
-		}
+		return t
 	}
-	return "–"
+	return time.Time{}
+}
+
+// stampIn is a time for people, or a dash.
+func stampIn(t any, zone *time.Location) template.HTML {
+	at := timeOf(t)
+	if at.IsZero() {
+		return "–"
+	}
+	// Nothing of it is from outside.
+	return template.HTML(`<time datetime="` + at.UTC().Format(time.RFC3339) + `">` + template.HTMLEscapeString(at.In(zone).Format("2006-01-02 15:04:05 MST")) + `</time>`)
+}
+
+// ago says in words how long before now a time is, or how long after it.
+func ago(t any, now time.Time) string {
+	at := timeOf(t)
+	if at.IsZero() {
+		return ""
+	}
+	d := now.Sub(at)
+	form := "%s ago"
+	if d < 0 {
+		d, form = -d, "in %s"
+	}
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf(form, plural(int(d/time.Second), "second"))
+	case d < time.Hour:
+		return fmt.Sprintf(form, plural(int(d/time.Minute), "minute"))
+	case d < 48*time.Hour:
+		return fmt.Sprintf(form, plural(int(d/time.Hour), "hour"))
+	}
+	return fmt.Sprintf(form, plural(int(d/(24*time.Hour)), "day"))
+}
+
+// compareFold orders texts as people look them up.
+func compareFold(a, b string) int {
+	return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
 }
 
 // grouped writes a whole number with its thousands apart.
-func grouped(n any) string { return thousands(fmt.Sprint(n)) }
+func grouped(n any) string {
+	if p, ok := n.(*int64); ok {
+		n = *p
+	}
+	return thousands(fmt.Sprint(n))
+}
 
 func thousands(digits string) string {
 	sign := ""
@@ -70,6 +112,13 @@ func wordClass(word string) string {
 		return "good"
 	}
 	return "plain"
+}
+
+var backquoted = regexp.MustCompile("`([^`]+)`")
+
+// marked is a text of the program in which commands stand in backquotes.
+func marked(text string) template.HTML {
+	return template.HTML(backquoted.ReplaceAllString(template.HTMLEscapeString(text), "<code>$1</code>")) // what is escaped has no tags
 }
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)

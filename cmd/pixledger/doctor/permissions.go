@@ -155,7 +155,7 @@ func logFolder(r *Report, l *Log) {
 	for _, path := range l.Rotated {
 		f, err := os.Open(path)
 		if errors.Is(err, fs.ErrPermission) {
-			r.Problem(check, "let this user read it, for example: usermod -aG adm USER, and logrotate's create 0640 www-data adm", "the rotated %v: lines of it that are not read are lost", err)
+			r.Problem(check, "let this user read it, for example: usermod -aG adm USER, and logrotate's create 0640 www-data adm", "the rotated %s can't be read: permission denied; lines of it that were not read before are lost", path)
 		}
 		if err == nil {
 			_ = f.Close() // it was only opened

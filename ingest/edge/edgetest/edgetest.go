@@ -121,12 +121,13 @@ func Check(t testing.TB, conf string) (string, error) {
 
 var (
 	listen    = regexp.MustCompile(`(?m)^\s*listen ([^ ;]+);`)
-	accessLog = regexp.MustCompile(`(?m)^\s*access_log "([^"]+)" pixledger;`)
+	accessLog = regexp.MustCompile(`(?m)^\s*access_log "?([^" ;]+)"? \w+;`)
 	errorLog  = regexp.MustCompile(`(?m)^\s*error_log "([^"]+)";`)
 )
 
-// Start runs nginx on a printed configuration until the test ends, and returns
-// when it answers. The configuration's listen must be an address with a port.
+// Start runs nginx on a configuration until the test ends, and returns when it
+// answers. It is one that was printed, or has the same directives: the first listen
+// is an address with a port, the first access_log one with a format.
 func Start(t testing.TB, conf string) *Server {
 	t.Helper()
 	s := &Server{t: t, exit: make(chan struct{})}

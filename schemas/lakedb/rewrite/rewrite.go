@@ -25,6 +25,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"pixledger/schemas"
+	"pixledger/schemas/disk"
 	"pixledger/schemas/lake"
 	"pixledger/schemas/lakedb"
 )
@@ -256,12 +257,12 @@ func (w *rewriting) folder(ctx context.Context, n int, f Folder) error {
 	check := newTotal()
 	for i, from := range written {
 		staged := lake.Staged{Folder: f.Path, Name: fmt.Sprintf("f%d-%d.parquet", n, i), Newest: newest, Settled: settled || f.Settle}
-		if staged.SHA256, staged.Bytes, err = w.take(from, staged.Name); err != nil {
+		at := filepath.Join(w.staging.Dir(), staged.Name)
+		if staged.SHA256, staged.Bytes, err = Take(w.Lake.Disk(), from, at); err != nil {
 			return err
 		}
 		// What stands in the file that is published is what counts: it is read
 		// back, by what the disk gives.
-		at := filepath.Join(w.staging.Dir(), staged.Name)
 		rows, part, err := w.sum(ctx, writtenSQL, at)
 		if err != nil {
 			return fmt.Errorf("read back: %w", err)
@@ -368,15 +369,15 @@ func (w *rewriting) copyOut(ctx context.Context, d schemas.Dataset) (files []str
 	}
 }
 
-// take puts a file that DuckDB has written into the staging folder, synced, by
-// the one way by which the lake is changed, and gives its hash and length.
-func (w *rewriting) take(from, name string) (sum string, size int64, err error) {
+// Take puts a file that DuckDB has written in its place, synced, by the one way by
+// which the lake is changed, and gives its hash and length. It moves: from is gone then.
+func Take(dk *disk.Disk, from, to string) (sum string, size int64, err error) {
 	in, err := os.Open(from)
 	if err != nil {
 		return "", 0, err
 	}
 	defer in.Close()
-	out, err := w.Lake.Disk().Create(filepath.Join(w.staging.Dir(), name), lake.FileMode, true)
+	out, err := dk.Create(to, lake.FileMode, true)
 	if err != nil {
 		return "", 0, err
 	}
@@ -388,7 +389,7 @@ func (w *rewriting) take(from, name string) (sum string, size int64, err error) 
 	if err = errors.Join(err, out.Close()); err != nil {
 		return "", 0, err
 	}
-	return hex.EncodeToString(hash.Sum(nil)), size, w.Lake.Disk().Remove(from)
+	return hex.EncodeToString(hash.Sum(nil)), size, dk.Remove(from)
 }
 
 func (w *rewriting) times(ctx context.Context, d schemas.Dataset, file string) (first, last int64, err error) {

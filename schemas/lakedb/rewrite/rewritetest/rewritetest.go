@@ -52,18 +52,23 @@ func Ingest(d *disk.Disk, root, scratch string, at time.Time, folders []string, 
 		}
 		sum := sha256.Sum256(b)
 		staged := lake.Staged{Folder: folder, Name: fmt.Sprint(i), Rows: rows, Bytes: int64(len(b)), SHA256: hex.EncodeToString(sum[:])}
-		f, err := d.Create(filepath.Join(s.Dir(), staged.Name), lake.FileMode, true)
-		if err != nil {
-			return err
-		}
-		if _, err = f.Write(b); err == nil {
-			err = f.Sync()
-		}
-		if err := errors.Join(err, f.Close()); err != nil {
+		if err := Write(d, filepath.Join(s.Dir(), staged.Name), b); err != nil {
 			return err
 		}
 		draft.Add = append(draft.Add, staged)
 	}
 	_, err = l.Commit(s, func(*lake.State) (*lake.Draft, error) { return draft, nil })
 	return err
+}
+
+// Write writes a new file, synced.
+func Write(d *disk.Disk, path string, b []byte) error {
+	f, err := d.Create(path, lake.FileMode, true)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(b); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }

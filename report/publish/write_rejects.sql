@@ -1,0 +1,12 @@
+COPY (
+    SELECT *
+    FROM part_rows
+    ORDER BY ingested_at, source_id, source_offset
+) TO $1 (
+    FORMAT parquet,
+    COMPRESSION zstd,
+    COMPRESSION_LEVEL 1,
+    PARQUET_VERSION v2,
+    DICTIONARY_SIZE_LIMIT 2000,
+    ROW_GROUP_SIZE 122880
+);

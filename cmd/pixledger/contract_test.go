@@ -297,7 +297,6 @@ func TestContractDefaults(t *testing.T) {
 		Edge:    EdgeConfig{Listen: "80", Log: "/var/log/nginx/pixel.log", RealIPHeader: "X-Forwarded-For"},
 		Console: ConsoleConfig{Listen: "127.0.0.1:8420"},
 		Privacy: PrivacyConfig{IP: IPTruncate, HonorGPC: true, RetentionDays: 400, Params: map[string]ParamMode{}},
-		Engine:  engineDuckDB,
 	}
 	if len(cfg.Sources) != 0 || len(cfg.Exports) != 0 {
 		t.Errorf("sources %v, exports %v", cfg.Sources, cfg.Exports)

@@ -292,7 +292,7 @@ func TestContractDefaults(t *testing.T) {
 			Attribute: "*/15 * * * *", Close: "15 5 * * *", Export: "30 5 * * *", Compact: "40 * * * *",
 			Warehouse: "0 6 * * *", Retention: "50 3 * * *",
 		},
-		Engine: engineDuckDB, // what the contract has no word of: all is matched here
+		Engine:     engineDuckDB, // what the contract has no word of: all is matched here
 		CloseAfter: 4 * time.Hour, AdjustDays: 90, AdjustLimit: &limit, Reports: filepath.Join(dir, "reports"),
 		Edge:    EdgeConfig{Listen: "80", Log: "/var/log/nginx/pixel.log", RealIPHeader: "X-Forwarded-For"},
 		Console: ConsoleConfig{Listen: "127.0.0.1:8420"},

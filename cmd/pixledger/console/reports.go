@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"html/template"
@@ -18,6 +19,10 @@ var ranges = []string{"today", "yesterday", "last_7_days", "last_30_days", "mont
 
 // defaultRange is that of a page that asks for none: all there is may take long.
 const defaultRange = "last_7_days"
+
+// dayOfEach is the range of reports with a row for each conversion or entry, where
+// none is asked for: a day of them is what a page holds.
+var dayOfEach = map[string]string{"attributed_conversions": "yesterday", "ledger_entries": "yesterday", "pixel_feed": "yesterday"}
 
 // mostRows are shown of a report; downloads have all.
 const mostRows = "500"
@@ -145,7 +150,7 @@ func (c *console) reportAs(r *http.Request, name, action, title, here string, va
 	}
 	p := &page{Title: title, Name: "report.html", Here: here, Show: show}
 	if !def.Rangeless && values.Get("range") == "" && values.Get("from") == "" && values.Get("to") == "" {
-		values.Set("range", defaultRange)
+		values.Set("range", cmp.Or(dayOfEach[name], defaultRange))
 	}
 	if show.Needs = def.missing(values); len(show.Needs) > 0 || def.Apart != "" {
 		return p, nil

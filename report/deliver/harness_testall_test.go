@@ -313,7 +313,17 @@ func deliversWell(t *testing.T, p *place) {
 		}
 		sets(t, p, "first", files)
 	})
-	t.Run("read", func(t *testing.T) { readsWell(t, p.spec(p.address, "read"), files) })
+	t.Run("read", func(t *testing.T) {
+		spec := p.spec(p.address, "read")
+		if !strings.HasPrefix(spec, "sftp:") {
+			readsWell(t, spec, files)
+			return
+		}
+		// Files are only brought there; who wants to read is told so.
+		if _, err := opened(t, spec, quick(s)).List(t.Context(), "events"); err == nil || !strings.Contains(err.Error(), "name a folder or an object store") {
+			t.Errorf("got %v", err)
+		}
+	})
 	t.Run("somebody else's file", func(t *testing.T) {
 		p.put("taken", files[1].Name, "half")
 		err := opened(t, p.spec(p.address, "taken"), quick(s)).Put(t.Context(), "", files[1:])

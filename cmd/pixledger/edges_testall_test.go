@@ -152,10 +152,16 @@ func edgesOn(t *testing.T, s objectStore) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
+		ended := make(chan error, 1)
+		go func() { ended <- c.Wait() }()
+		if kills == 0 { // once for certain while its first part is under way
+			waitFor(t, "edge-b begins a part", func() bool { return w.begun(store, "edge-b") > 0 || len(ended) > 0 }, func() string { return "" })
+			_ = c.Process.Kill()
+		}
 		timer := time.AfterFunc(time.Duration(rand.Int64N(int64(time.Second+time.Duration(kills)*100*time.Millisecond))), func() {
 			_ = c.Process.Kill()
 		})
-		err := c.Wait()
+		err := <-ended
 		timer.Stop()
 		if err == nil {
 			break
@@ -163,6 +169,9 @@ func edgesOn(t *testing.T, s objectStore) {
 		if kills++; time.Since(begun) > 2*time.Minute {
 			t.Fatalf("killed %d times, and still not published", kills)
 		}
+	}
+	if kills == 0 {
+		t.Error("publishing ended before it could be killed")
 	}
 	// The daemon of another is killed when its job has just begun a part.
 	for n := 0; n < 3 && w.dates(store, "edge-c") < 3; n++ {

@@ -56,8 +56,9 @@ func (d *daemon) newReadyProcesses(ctx context.Context) *readyProcesses {
 	return r
 }
 
-// fill starts processes until there are enough. One at a time, and they come
-// after all else that the machine does: nobody waits for them yet.
+// fill starts processes until there are enough, one at a time. Each begins as
+// what it will be, a command that somebody waits for: a priority that is lowered
+// can't be raised again.
 func (r *readyProcesses) fill() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -120,9 +121,8 @@ func (r *readyProcesses) take() *readyProcess {
 
 // run runs a command in a process that waits for one, else in a new one.
 func (r *readyProcesses) run(ctx context.Context, stdout, stderr io.Writer, args ...string) error {
-	p := r.take()
-	go r.fill()
-	if p != nil {
+	defer func() { go r.fill() }() // not beside the command, which has the processor now
+	if p := r.take(); p != nil {
 		out := &counted{w: stdout}
 		err := p.run(ctx, out, stderr, append(r.d.commonFlags(p.conf), args...))
 		var ended *exec.ExitError

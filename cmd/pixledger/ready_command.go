@@ -45,6 +45,14 @@ func (r *readyLake) take(ctx context.Context, cat *schemas.Catalog, now time.Tim
 	return db, nil
 }
 
+// close closes the database where no command has taken it.
+func (r *readyLake) close() error {
+	if r == nil || r.db == nil {
+		return nil
+	}
+	return r.db.Close()
+}
+
 // readyCommand opens the lake, waits for the arguments of a command on its
 // standard input, one JSON array of texts in a line, and is that command.
 func (a *app) readyCommand() *cobra.Command {
@@ -65,16 +73,10 @@ func (a *app) readyCommand() *cobra.Command {
 }
 
 func (a *app) beReady(ctx context.Context, in io.Reader) error {
-	ready, err := a.openReady(ctx)
-	if err != nil {
-		ready = nil // the command will meet it too, and say it
-	}
+	ready, _ := a.openReady(ctx) // what is wrong the command will meet too, and say
 	line, err := bufio.NewReader(in).ReadBytes('\n')
 	if err != nil {
-		if ready != nil && ready.db != nil {
-			err = errors.Join(err, ready.db.Close())
-		}
-		return fmt.Errorf("wait for a command: %w", err)
+		return fmt.Errorf("wait for a command: %w", errors.Join(err, ready.close()))
 	}
 	var args []string
 	if err := json.Unmarshal(line, &args); err != nil {
@@ -82,15 +84,11 @@ func (a *app) beReady(ctx context.Context, in io.Reader) error {
 	}
 	inner := &app{stdout: a.stdout, stderr: a.stderr, given: a.given, mostMemory: a.mostMemory, ready: ready}
 	code := inner.run(ctx, args)
-	if ready != nil && ready.db != nil { // it needed none
-		if err := ready.db.Close(); err != nil && code == exitOK {
-			return err
-		}
-	}
+	err = ready.close()
 	if code != exitOK {
 		return exitError(code)
 	}
-	return nil
+	return err
 }
 
 // openReady opens what most commands that answer need.

@@ -175,7 +175,7 @@ func vanished(err error) bool {
 	if !strings.Contains(text, ".parquet") {
 		return false
 	}
-	for _, sign := range []string{"No files found", "Cannot open file", "No such file or directory"} {
+	for _, sign := range []string{"No files found", "Cannot open file", "No such file or directory", lake.ReplacedName} {
 		if strings.Contains(text, sign) {
 			return true
 		}

@@ -61,8 +61,8 @@ func (s *Staging) Disk() *disk.Disk { return s.lake.disk }
 // Dir is the folder to write files in, flat.
 func (s *Staging) Dir() string { return s.lake.Path(stagingDir + "/" + s.name) }
 
-// Close removes the folder with all that was not committed. It may be called
-// after Commit, and twice.
+// Close removes the folder with all that was not committed, and the files that the
+// commit has replaced. It may be called after Commit, and twice.
 func (s *Staging) Close() error {
 	if s.lock == nil {
 		return nil
@@ -108,11 +108,6 @@ type Draft struct {
 	Accepted []Acceptance
 	Parts    []Part
 	Notes    map[string]string
-	// Linger leaves the files that the commit takes away in the staging folder
-	// until it is closed. Who has just begun to list their folder still finds
-	// them in the list, and then fails to open them: it is told that it must
-	// look again, where an emptied folder would tell it that there is nothing.
-	Linger bool
 }
 
 // ErrConflict is wrapped by a commit's prepare function, or by Commit itself,
@@ -135,8 +130,7 @@ func (e *UncertainError) Unwrap() error { return e.Err }
 // Commit publishes the staged files, the folders to be exchanged and the
 // positions as one thing. prepare is called under the publish lock with the
 // newest state, and gives the commit or refuses; nil is nothing to commit.
-// The staging folder is removed when the commit is done, unless the draft says
-// that it lingers.
+// The staging folder is closed when the commit is done.
 func (l *Lake) Commit(s *Staging, prepare func(*State) (*Draft, error)) (*Record, error) {
 	unlock, err := l.lockPublish()
 	if err != nil {
@@ -187,7 +181,7 @@ func (l *Lake) Commit(s *Staging, prepare func(*State) (*Draft, error)) (*Record
 	if r.Seq%checkpointEvery == 0 {
 		l.saveCheckpoint(next)
 	}
-	if s != nil && !d.Linger {
+	if s != nil {
 		_ = s.Close() // what it still holds are replaced files; the next opener removes them otherwise
 	}
 	return r, nil
@@ -400,7 +394,7 @@ func (l *Lake) apply(r *Record) error {
 	err := func() error {
 		for _, f := range r.Add {
 			dirty[path.Dir(f.Path)] = true
-			staged, waits, err := l.staged(r, f.Path, f.Staged)
+			staged, waits, err := l.staged(r, f)
 			if err != nil || !waits {
 				if err != nil {
 					return err
@@ -414,12 +408,18 @@ func (l *Lake) apply(r *Record) error {
 				return err
 			}
 		}
+		if err := l.announce(r); err != nil {
+			return err
+		}
 		for _, f := range r.Replace {
 			dirty[path.Dir(f.Path)] = true
 			dirty[path.Join(stagingDir, r.Staging, path.Dir(f.Path))] = true
 			if err := l.exchange(r, f); err != nil {
 				return err
 			}
+		}
+		if err := l.withdraw(r); err != nil {
+			return err
 		}
 		for _, dir := range slices.Sorted(maps.Keys(dirty)) {
 			if there, err := l.disk.Exists(l.Path(dir)); err != nil {
@@ -439,25 +439,27 @@ func (l *Lake) apply(r *Record) error {
 	return nil
 }
 
-// staged gives the place of a committed file, or folder, before it is put
-// where users read it, and tells whether it still waits there.
-func (l *Lake) staged(r *Record, live, staged string) (place string, waits bool, err error) {
-	there, err := l.disk.Exists(l.Path(live))
+// staged gives the place of a committed file before it is put where users read it,
+// and tells whether it still waits there.
+func (l *Lake) staged(r *Record, f File) (place string, waits bool, err error) {
+	there, err := l.disk.Exists(l.Path(f.Path))
 	if err != nil || there {
 		return "", false, err
 	}
-	place = l.Path(path.Join(stagingDir, r.Staging, staged))
+	place = l.Path(path.Join(stagingDir, r.Staging, f.Staged))
 	waits, err = l.disk.Exists(place)
 	return place, waits, err
 }
 
 // exchange swaps a folder with the one staged for it, in one step, so that a
-// reader by glob sees the old files or the new ones and never both.
+// reader by glob sees the old files or the new ones and never both. Who has
+// opened the old folder and is still listing it is announce's matter.
 func (l *Lake) exchange(r *Record, f Folder) error {
-	staged, waits, err := l.staged(r, f.Files[0].Path, f.Path)
+	file, waits, err := l.staged(r, f.Files[0])
 	if err != nil || !waits {
 		return err
 	}
+	staged := filepath.Dir(file)
 	live := l.Path(f.Path)
 	there, err := l.disk.Exists(live)
 	if err != nil {
@@ -477,13 +479,13 @@ func (l *Lake) exchange(r *Record, f Folder) error {
 // leaving its commit out would hide the loss.
 func (l *Lake) finished(r *Record) (bool, error) {
 	for _, f := range r.Add {
-		if _, waits, err := l.staged(r, f.Path, f.Staged); err != nil || waits {
+		if _, waits, err := l.staged(r, f); err != nil || waits {
 			return false, err
 		}
 	}
 	for _, f := range r.Replace {
 		for _, file := range f.Files {
-			if _, waits, err := l.staged(r, file.Path, file.Staged); err != nil || waits {
+			if _, waits, err := l.staged(r, file); err != nil || waits {
 				return false, err
 			}
 		}

@@ -37,7 +37,7 @@ func TestFailureToLookIsNoAnswer(t *testing.T) {
 		{"there", "loop/file", false, true},
 		{"loop/file", "missing", false, true},
 	} {
-		_, move, err := l.staged(&Record{Staging: "s"}, c.final, c.staged)
+		_, move, err := l.staged(&Record{Staging: "s"}, File{Path: c.final, Staged: c.staged})
 		if move != c.move || (err != nil) != c.fails {
 			t.Errorf("%s to %s: %v %v", c.staged, c.final, move, err)
 		}

@@ -20,10 +20,6 @@ const Lock = "compact"
 // work than that, and the old files need no more place beside the new ones.
 const commitBytes = 1 << 30
 
-// grace is how long the files that a commit has replaced are left readable, for
-// those who were just listing their folder; a variable for tests.
-var grace = 2 * time.Second
-
 // Options say what to compact and what it may use.
 type Options struct {
 	Lake *lake.Lake
@@ -53,7 +49,7 @@ type Summary struct {
 // looks again. A folder with a file that is not what was committed is passed over,
 // and the error names the file. It gives a *lake.HeldError when another compaction
 // held the lock for longer than Options.Wait. What was done before a failure is done.
-func Run(ctx context.Context, o Options) (_ Summary, err error) {
+func Run(ctx context.Context, o Options) (Summary, error) {
 	holder := o.Holder
 	if holder == "" {
 		holder = "compact"
@@ -64,10 +60,8 @@ func Run(ctx context.Context, o Options) (_ Summary, err error) {
 	}
 	defer unlock()
 	var sum Summary
-	lingering := &lingering{}
-	defer func() { err = errors.Join(err, lingering.end(ctx)) }()
 	for attempt := 1; ; attempt++ {
-		err := o.once(ctx, &sum, lingering)
+		err := o.once(ctx, &sum)
 		if err == nil || attempt == 5 || ctx.Err() != nil || !errors.Is(err, rewrite.ErrMoved) {
 			return sum, err
 		}
@@ -90,7 +84,7 @@ func DueOf(state *lake.State, now time.Time, date string) []Due {
 }
 
 // once merges what is due by the newest state, some folders a commit.
-func (o *Options) once(ctx context.Context, sum *Summary, l *lingering) error {
+func (o *Options) once(ctx context.Context, sum *Summary) error {
 	state, err := o.Lake.State()
 	if err != nil {
 		return err
@@ -103,7 +97,7 @@ func (o *Options) once(ctx context.Context, sum *Summary, l *lingering) error {
 	var spoilt []error
 	for len(due) > 0 {
 		job := rewrite.Job{
-			Lake: o.Lake, Kind: lake.CompactKind, Now: o.Now, Linger: true, Session: o.Session, FileBytes: o.FileBytes,
+			Lake: o.Lake, Kind: lake.CompactKind, Now: o.Now, Session: o.Session, FileBytes: o.FileBytes,
 		}
 		var bytes int64
 		n := 0
@@ -124,9 +118,6 @@ func (o *Options) once(ctx context.Context, sum *Summary, l *lingering) error {
 		}
 		if err != nil {
 			return fmt.Errorf("compact: %w", err)
-		}
-		if err := l.add(ctx, r); err != nil {
-			return err
 		}
 		sum.add(r, o.Folder)
 		due, done = due[n:], done+bytes
@@ -149,34 +140,4 @@ func (s *Summary) add(r *rewrite.Result, tell func(rewrite.Rewritten)) {
 			tell(f)
 		}
 	}
-}
-
-// lingering is the rewrite whose old files are still there.
-type lingering struct {
-	last *rewrite.Result
-	at   time.Time
-}
-
-// add takes in the next rewrite, when the one before has lingered long enough.
-func (l *lingering) add(ctx context.Context, r *rewrite.Result) error {
-	err := l.end(ctx)
-	l.last, l.at = r, time.Now()
-	return err
-}
-
-// end removes the old files of the last rewrite, after the grace; when the
-// context ends, at once.
-func (l *lingering) end(ctx context.Context) error {
-	if l.last == nil {
-		return nil
-	}
-	t := time.NewTimer(time.Until(l.at.Add(grace)))
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-	err := l.last.Close()
-	l.last = nil
-	return err
 }

@@ -208,11 +208,7 @@ func TestRewriteChangesRows(t *testing.T) {
 				CASE WHEN f.id IS NULL THEN b.referer END AS referer)
 			FROM rows_before AS b LEFT JOIN forgotten AS f ON f.id = b.user_id`},
 	}
-	r, err := rewrite.Run(context.Background(), job)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Close(); err != nil {
+	if _, err := rewrite.Run(context.Background(), job); err != nil {
 		t.Fatal(err)
 	}
 	if left, changed, all := count(user), count("user_id = 'p' AND referer IS NULL"), count("true"); left+changed != had || changed == 0 || all != 1500 {

@@ -23,11 +23,6 @@ const (
 
 var testNow = time.Date(2026, 11, 12, 12, 0, 0, 0, time.UTC)
 
-func TestMain(m *testing.M) {
-	grace = time.Millisecond
-	os.Exit(m.Run())
-}
-
 func clicks(date string) string { return lake.EventFolder(schemas.Click, date) }
 
 // world is a lake whose rows are numbered, so that one that is lost or doubled

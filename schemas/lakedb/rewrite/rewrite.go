@@ -85,10 +85,6 @@ type Job struct {
 	// Prepare makes what Change reads (tables, variables), if not nil.
 	Prepare func(context.Context, *lakedb.DB) error
 
-	// Linger leaves the old files readable below the staging folder until the
-	// result is closed, as lake.Draft says. What is to be erased must not linger.
-	Linger bool
-
 	Session lakedb.Options
 	// FileBytes is the size of files; 0: FileBytes.
 	FileBytes int64
@@ -101,7 +97,6 @@ type Job struct {
 type Result struct {
 	Commit  int64 // 0: there was nothing to do
 	Folders []Rewritten
-	staging *lake.Staging
 }
 
 // Rewritten is what became of a folder's files that were rewritten.
@@ -111,14 +106,6 @@ type Rewritten struct {
 	FilesBefore, FilesAfter int
 	BytesBefore, BytesAfter int64
 	Kept                    int // files that stayed as they were
-}
-
-// Close removes what has lingered.
-func (r *Result) Close() error {
-	if r.staging == nil {
-		return nil
-	}
-	return r.staging.Close()
 }
 
 // ErrMoved says that another commit has exchanged a folder since it was looked
@@ -153,9 +140,6 @@ func Run(ctx context.Context, j Job) (_ *Result, err error) {
 		return nil, err
 	}
 	w.result.Commit = record.Seq
-	if j.Linger {
-		w.result.staging = staging
-	}
 	return &w.result, nil
 }
 
@@ -404,7 +388,7 @@ func (w *rewriting) times(ctx context.Context, d schemas.Dataset, file string) (
 // draft is the commit, by the newest state: of each folder the new files, and
 // those that came meanwhile or were not to be rewritten.
 func (w *rewriting) draft(state *lake.State) (*lake.Draft, error) {
-	d := &lake.Draft{Kind: w.Kind, At: w.Now, Replace: w.staged, Notes: w.Notes, Linger: w.Linger}
+	d := &lake.Draft{Kind: w.Kind, At: w.Now, Replace: w.staged, Notes: w.Notes}
 	rewritten, folders := map[string]bool{}, map[string]int{}
 	for i, f := range w.Folders {
 		folders[f.Path] = i

@@ -188,12 +188,16 @@ func stageOn(d *disk.Disk, s *Staging, folder, name, content string) (Staged, er
 	return Staged{Folder: folder, Name: name, Rows: 1, Bytes: int64(len(content)), SHA256: hashHex([]byte(content))}, errors.Join(err, f.Close())
 }
 
-// byGlob are the words that a reader by glob finds.
+// byGlob are the words that a reader by glob finds. (Where ReplacedName stands it
+// finds no more, or gets an error.)
 func (m *merging) byGlob(root string) []string {
 	var out []string
 	for _, folder := range []string{clicks, views} {
 		names, _ := filepath.Glob(filepath.Join(root, folder, "*.parquet"))
 		for _, n := range names {
+			if filepath.Base(n) == ReplacedName {
+				continue
+			}
 			b, _ := os.ReadFile(n)
 			out = append(out, strings.Fields(string(b))...)
 		}
@@ -224,6 +228,9 @@ func (m *merging) check(root string, late, surely bool) error {
 	}
 	var listed []string
 	for _, folder := range []string{clicks, views} {
+		if _, err := os.Stat(l.Path(filepath.Join(folder, ReplacedName))); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s still holds %s, %w", folder, ReplacedName, err)
+		}
 		for _, f := range state.Folder(folder) {
 			b, err := os.ReadFile(l.Path(f.Path))
 			if err != nil {

@@ -124,15 +124,20 @@ func TestCompactAtEveryOperation(t *testing.T) {
 				continue
 			}
 			where := fmt.Sprintf("%s at %d of %d (%s; %v)", fault, at, whole.Count(), m.Told(at), err)
-			if err := glance(root); err != nil {
-				t.Errorf("%s: %v", where, err)
+			if !rewritetest.ToldToAskAgain(t, root) {
+				if err := glance(root); err != nil {
+					t.Errorf("%s: %v", where, err)
+				}
 			}
 			after := filepath.Join(rewritetest.QuickDir(t), "lake")
 			s := disktest.Survival(r.IntN(4))
 			if err := m.Restore(after, s, r); err != nil {
 				t.Fatal(err)
 			}
-			err = glance(after)
+			err = nil
+			if !rewritetest.ToldToAskAgain(t, after) {
+				err = glance(after)
+			}
 			if err == nil {
 				err = check(after, added)
 			}

@@ -72,3 +72,20 @@ func Write(d *disk.Disk, path string, b []byte) error {
 	}
 	return errors.Join(err, f.Close())
 }
+
+// ToldToAskAgain tells whether a reader of all of the lake by glob gets the error
+// that says to ask again, as between an exchange of folders and the next start
+// where the machine stopped in it.
+func ToldToAskAgain(t *testing.T, root string) bool {
+	t.Helper()
+	for _, below := range []string{"*/*", "*/*/*"} {
+		found, err := filepath.Glob(filepath.Join(root, below, lake.ReplacedName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) > 0 {
+			return true
+		}
+	}
+	return false
+}

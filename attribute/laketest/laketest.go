@@ -40,6 +40,7 @@ func New(t T, dir string, at time.Time) *Handmade {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
+	l.ReplaceAtOnce() // nobody else reads it
 	return Over(t, l, at)
 }
 

@@ -56,6 +56,7 @@ type Lake struct {
 	disk *disk.Disk
 
 	folders map[string]bool // known to be there durably; the publish lock's
+	atOnce  bool            // folders are replaced without waiting for readers by glob
 
 	mu      sync.Mutex
 	state   *State // the newest state read, never changed once handed out

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"pixledger/attribute"
 	"pixledger/schemas"
 )
 
@@ -125,6 +126,50 @@ func (r *reader) earlier(what, query string, pixelID int64, key string, since ti
 // before another, from a time on, that have no user of their own and may count
 // as the user's by their touch: the lines that count, in the order of time.
 func (r *reader) withoutUser(pixelID int64, user string, since time.Time, c *Line) ([]Line, error) {
+	ids, ok := r.remembered(pixelID, user, since, c)
+	if !ok {
+		var err error
+		if ids, err = r.byTouch(pixelID, user, since, c); err != nil {
+			return nil, err
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	lines, err := r.lines(r.events(schemas.Conversion, since, c.EventTime), ids)
+	if err != nil {
+		return nil, err
+	}
+	// Of each id the first line counts; the lines come ordered by id.
+	lines = slices.CompactFunc(lines, func(a, b Line) bool { return a.EventID == b.EventID })
+	slices.SortStableFunc(lines, func(a, b Line) int { return a.EventTime.Compare(b.EventTime) })
+	return lines, nil
+}
+
+// remembered gives the ids of the conversions without a user by what the last
+// attribution noted, where that is what the live attributions say. To find them by
+// their touches means to look for the user's among all touches of the lake's time.
+func (r *reader) remembered(pixelID int64, user string, since time.Time, c *Line) (ids []any, ok bool) {
+	known, ok := attribute.Remembered(r.db.Lake, r.filesOf(schemas.Attributions, "", since, c.EventTime))
+	if !ok {
+		return nil, false
+	}
+	files := make([]any, len(known))
+	for i, f := range known {
+		files[i] = f
+	}
+	err := r.each("what is known of conversions without a user", rememberedSQL, []any{files, pixelID, c.EventTime, c.EventID, user}, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err == nil // what is noted may be written anew meanwhile
+}
+
+// byTouch gives the ids of the conversions without a user by the touches that the
+// live attributions name.
+func (r *reader) byTouch(pixelID int64, user string, since time.Time, c *Line) ([]any, error) {
 	files := r.attributions(since, c.EventTime)
 	var first, last sql.Null[time.Time]
 	var ids []any
@@ -147,15 +192,5 @@ func (r *reader) withoutUser(pixelID int64, user string, since time.Time, c *Lin
 			return nil, err
 		}
 	}
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	lines, err := r.lines(r.events(schemas.Conversion, since, c.EventTime), ids)
-	if err != nil {
-		return nil, err
-	}
-	// Of each id the first line counts; the lines come ordered by id.
-	lines = slices.CompactFunc(lines, func(a, b Line) bool { return a.EventID == b.EventID })
-	slices.SortStableFunc(lines, func(a, b Line) int { return a.EventTime.Compare(b.EventTime) })
-	return lines, nil
+	return ids, nil
 }

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -53,6 +54,27 @@ func (l *testLake) attribute() {
 	}
 	if _, err := attribute.Run(context.Background(), attribute.Options{Lake: l.Lake, Catalog: l.cat, Now: now, Threads: 1}); err != nil {
 		l.t.Fatalf("attribute: %v", err)
+	}
+}
+
+// loseNotes removes what the attribution noted for the next one.
+func (l *testLake) loseNotes() {
+	l.t.Helper()
+	if err := os.RemoveAll(l.Path("_state/cache")); err != nil {
+		l.t.Fatalf("%v", err)
+	}
+}
+
+// ageNotes makes the notes those of other decisions than the live ones.
+func (l *testLake) ageNotes() {
+	l.t.Helper()
+	list := l.Path("_state/cache/attribute/cache.json")
+	b, err := os.ReadFile(list)
+	if err == nil {
+		err = os.WriteFile(list, bytes.ReplaceAll(b, []byte(`"sha256":"`), []byte(`"sha256":"0`)), 0o600)
+	}
+	if err != nil {
+		l.t.Fatalf("%v", err)
 	}
 }
 

@@ -40,6 +40,9 @@ var withoutUserSQL string
 //go:embed sql/by_touch.sql
 var byTouchSQL string
 
+//go:embed sql/remembered.sql
+var rememberedSQL string
+
 //go:embed sql/voids.sql
 var voidsSQL string
 
@@ -66,19 +69,25 @@ var (
 	forever = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 )
 
-// files lists the committed files of a dataset below prefix that can hold rows
+// filesOf lists the committed files of a dataset below prefix that can hold rows
 // of a stretch of time, both ends included.
-func (r *reader) files(d schemas.Dataset, prefix string, from, to time.Time) []any {
-	var found []string
+func (r *reader) filesOf(d schemas.Dataset, prefix string, from, to time.Time) []lake.File {
+	var found []lake.File
 	for p, f := range r.db.State.Files {
 		if strings.HasPrefix(p, d.Name+"/") && strings.HasPrefix(p, prefix) && f.Rows > 0 && holds(p, f, from, to) {
-			found = append(found, p)
+			found = append(found, f)
 		}
 	}
-	slices.Sort(found)
+	slices.SortFunc(found, func(a, b lake.File) int { return strings.Compare(a.Path, b.Path) })
+	return found
+}
+
+// files is filesOf by the paths of the files.
+func (r *reader) files(d schemas.Dataset, prefix string, from, to time.Time) []any {
+	found := r.filesOf(d, prefix, from, to)
 	out := make([]any, len(found))
-	for i, p := range found {
-		out[i] = r.db.Lake.Path(p)
+	for i, f := range found {
+		out[i] = r.db.Lake.Path(f.Path)
 	}
 	return out
 }

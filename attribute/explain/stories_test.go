@@ -232,9 +232,28 @@ tracker 21378 click line_item=382
 2026-03-10 11:00 conversion c3 user=anna pixel=9012
 `+voided)
 		l.attribute()
-		x := l.now("c3")
-		if x.Earlier == nil || x.Earlier.ConversionID != "c1" || x.Earlier.At != "s1:77" || x.Pending != "" || *x.Decision.Reason != "repeat" {
-			t.Errorf("%q: %+v, pending %q", voided, x.Earlier, x.Pending)
+		// What the attribution noted says it at once, and without that the touches do;
+		// also where the notes are of other decisions than the live ones.
+		for _, notes := range []struct {
+			are    string
+			make   func()
+			looked bool // among the touches
+		}{
+			{are: "there", make: func() {}},
+			{are: "of another decision", make: l.ageNotes, looked: true},
+			{are: "gone", make: l.loseNotes, looked: true},
+		} {
+			notes.make()
+			looked := false
+			r := l.reader()
+			r.progress = func(what string) { looked = looked || what == "the touches of conversions without a user" }
+			x := l.explain(r, "c3")
+			if x.Earlier == nil || x.Earlier.ConversionID != "c1" || x.Earlier.At != "s1:77" || x.Pending != "" || *x.Decision.Reason != "repeat" {
+				t.Errorf("%q, notes are %s: %+v, pending %q", voided, notes.are, x.Earlier, x.Pending)
+			}
+			if looked != notes.looked {
+				t.Errorf("%q, notes are %s: looked among the touches: %v", voided, notes.are, looked)
+			}
 		}
 	}
 }

@@ -47,18 +47,26 @@ func TestExplainsWhatWasDecided(t *testing.T) {
 		rows := reference.Attribute(cat, events, voids)
 		// The engine gives the reference's rows, which its own tests hold it to;
 		// most worlds take the reference's word for it, in less time.
-		if rapid.IntRange(0, 7).Draw(rt, "attributed by the engine") == 7 {
+		byEngine := rapid.IntRange(0, 7).Draw(rt, "attributed by the engine") == 7
+		if byEngine {
 			l.attribute()
 		} else {
 			l.decided(rows)
 		}
-		r := l.reader()
-		for _, want := range rows {
-			x := l.explain(r, want.ConversionID)
-			if wrong := x.differs(want); wrong != "" {
-				rt.Fatalf("%s: %s\n%+v\nin the world\n%s", want.ConversionID, wrong, x.Look, reference.Format(cat, events, voids))
+		look := func(notes string) {
+			r := l.reader()
+			for _, want := range rows {
+				x := l.explain(r, want.ConversionID)
+				if wrong := x.differs(want); wrong != "" {
+					rt.Fatalf("%s, %s: %s\n%+v\nin the world\n%s", want.ConversionID, notes, wrong, x.Look, reference.Format(cat, events, voids))
+				}
 			}
 		}
+		if byEngine {
+			look("by the engine's notes")
+			l.loseNotes()
+		}
+		look("without notes")
 	})
 }
 

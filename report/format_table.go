@@ -30,7 +30,8 @@ const (
 // control characters and marks of direction to nobody.
 //
 // Numbers are written as they are, without separators: what is copied is the
-// number. Ids, numbers and times are never shortened.
+// number. Ids, numbers and times are never shortened, but for the zeros behind an
+// amount's second place.
 type tableWriter struct {
 	w       io.Writer
 	width   int // of the screen; 0 bounds nothing
@@ -101,7 +102,7 @@ func (t *tableWriter) Row(values []any, zone *time.Location) error {
 		if v != nil {
 			row[i].text = visible(c.Type.text(v, zone))
 			if c.money {
-				row[i].currency = currency
+				row[i].text, row[i].currency = shortMoney(row[i].text), currency
 			}
 		}
 		if c.cuts && t.width > 0 {
@@ -137,7 +138,7 @@ func (t *tableWriter) measure() {
 	for _, row := range t.rows {
 		for i := range row {
 			c := &t.columns[i]
-			c.decimals = max(c.decimals, decimals(c.Type, row[i].text))
+			c.decimals = max(c.decimals, c.decimalsOf(row[i].text))
 			c.currency = max(c.currency, wide(row[i].currency))
 		}
 	}
@@ -149,9 +150,20 @@ func (t *tableWriter) measure() {
 	}
 }
 
-// decimals gives the columns behind a figure's integer part.
-func decimals(t *Type, s string) int {
-	if t.Kind == KindDouble {
+// shortMoney leaves out the zeros behind an amount's second place, which say
+// nothing to people.
+func shortMoney(s string) string {
+	i := strings.IndexByte(s, '.')
+	if i < 0 {
+		return s
+	}
+	return s[:i+3] + strings.TrimRight(s[i+3:], "0")
+}
+
+// decimalsOf gives the columns behind a figure's integer part, in a column whose
+// figures have more of them or less.
+func (c *tableColumn) decimalsOf(s string) int {
+	if c.Type.Kind == KindDouble || c.money {
 		if i := strings.IndexByte(s, '.'); i >= 0 {
 			return len(s) - i
 		}
@@ -163,8 +175,8 @@ func decimals(t *Type, s string) int {
 // stand below each other.
 func (c *tableColumn) aligned(cell tableCell) string {
 	s := cell.text
-	if c.Type.Kind == KindDouble {
-		s += strings.Repeat(" ", max(0, c.decimals-decimals(c.Type, s)))
+	if !c.money || s != nullText {
+		s += strings.Repeat(" ", max(0, c.decimals-c.decimalsOf(s)))
 	}
 	if c.currency > 0 {
 		s += " " + text.Pad(cell.currency, c.currency, ' ')

@@ -38,7 +38,7 @@ func TestTableFitsTheScreen(t *testing.T) {
 		"┌─────────────────────────────────┬───────────────────┬───────┬───────────────┬──────────┐\n" +
 		"│ order_id                        │ pixel_name        │ other │        amount │ currency │\n" +
 		"├─────────────────────────────────┼───────────────────┼───────┼───────────────┼──────────┤\n" +
-		"│ ORDER-0000000000000000000000001 │ Checkout Checkou… │ short │ 12.500000 USD │ USD      │\n" +
+		"│ ORDER-0000000000000000000000001 │ Checkout Checkou… │ short │ 12.50     USD │ USD      │\n" +
 		"│ ORDER-0000000000000000000000002 │ 漢字漢字漢字漢字… │ NULL  │ -0.000001 EUR │ EUR      │\n" +
 		"│ NULL                            │ e\u0301te\u0301               │       │      NULL     │ NULL     │\n" +
 		"└─────────────────────────────────┴───────────────────┴───────┴───────────────┴──────────┘\n"
@@ -56,7 +56,7 @@ func TestTableFitsTheScreen(t *testing.T) {
 		"order_id   │ ORDER-0000000000000000000000001\n" +
 		"pixel_name │ Checkout Checkout Checkout…\n" +
 		"other      │ short\n" +
-		"amount     │ 12.500000 USD\n" +
+		"amount     │ 12.50 USD\n" +
 		"currency   │ USD\n" +
 		"─[ 2 ]──────────────────────────────────\n" +
 		"order_id   │ ORDER-0000000000000000000000002\n" +

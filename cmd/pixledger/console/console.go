@@ -32,7 +32,11 @@ type Data struct {
 	Status  func() (*Status, error)
 	Catalog func() (*Catalog, error)
 	Exports func() ([]Export, error)
-	Reports func(context.Context) ([]Report, error)
+	// ExportFile opens a file of a day's export, or its manifest, and gives its
+	// SHA-256. What is not there is an fs.ErrNotExist, what is not as it was exported
+	// an *Altered.
+	ExportFile func(date, name string) (f io.ReadSeekCloser, sum string, err error)
+	Reports    func(context.Context) ([]Report, error)
 	// Ask runs a command of the program and writes what it prints. What the
 	// command refuses of its arguments is a *Refused.
 	Ask func(ctx context.Context, w io.Writer, args ...string) error
@@ -86,6 +90,7 @@ func Handler(ctx context.Context, d Data) http.Handler {
 		})
 	}
 	mux.HandleFunc("/reports/{name}/{file}", c.download)
+	mux.HandleFunc("/exports/{date}/files/{file}", c.exportFile)
 	for path, file := range map[string]struct {
 		kind    string
 		content []byte
@@ -133,6 +138,7 @@ func (c *console) serve(w http.ResponseWriter, r *http.Request, p *page, err err
 	code := http.StatusOK
 	if err != nil {
 		var refused *Refused
+		var altered *Altered
 		title := "This did not work"
 		switch {
 		case errors.Is(err, errNotHere):
@@ -142,6 +148,9 @@ func (c *console) serve(w http.ResponseWriter, r *http.Request, p *page, err err
 		case errors.Is(err, errBusy), errors.Is(err, context.DeadlineExceeded):
 			code, title = http.StatusServiceUnavailable, "Not now"
 		default:
+			if errors.As(err, &altered) {
+				title = "This is not what was exported"
+			}
 			code = http.StatusInternalServerError
 			c.Log.Error("the console can't show a page", "path", r.URL.Path, "error", err)
 		}

@@ -112,10 +112,11 @@ func newWorld(t testing.TB) *world {
 		Exports: func() ([]Export, error) {
 			totals, err := ParseAmounts(map[string]string{"USD": "-12.340000"})
 			return []Export{{
-				Date: "2026-11-12", SHA256: "abc", Totals: totals, Files: []ExportFile{{Name: hostile, SHA256: "def", Rows: 1}},
+				Date: "2026-11-12", SHA256: "abc", Totals: totals, Files: []ExportFile{{Name: hostile, SHA256: "def", Rows: 1}, {Name: "revenue_2026-11-12.csv", SHA256: keptSum, Rows: 1}},
 				Deliveries: []Delivery{{Destination: hostile}},
 			}}, err
 		},
+		ExportFile: keptFile,
 		Reports: func(context.Context) ([]Report, error) {
 			return []Report{
 				{Name: "advertiser_analytics", Doc: "Figures. More", Intervals: true, By: []string{"pixel_id"}, Filters: []string{"pixel_id"}},

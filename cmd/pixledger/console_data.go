@@ -33,13 +33,17 @@ func (d *daemon) withConsole(ctx context.Context, programs http.Handler) http.Ha
 	ready := d.newReadyProcesses(ctx)
 	names := &consoleNames{d: d}
 	pages := console.Handler(ctx, console.Data{
-		Token:      func() string { return d.config().Console.Token },
-		Zone:       func() *time.Location { return d.config().TimeZone },
-		Now:        d.app.now,
-		Version:    d.consoleVersion,
-		Status:     func() (*console.Status, error) { return status.get(d.consoleStatus) },
-		Catalog:    names.get,
-		Exports:    d.consoleExports,
+		Token:   func() string { return d.config().Console.Token },
+		Zone:    func() *time.Location { return d.config().TimeZone },
+		Now:     d.app.now,
+		Version: d.consoleVersion,
+		Status:  func() (*console.Status, error) { return status.get(d.consoleStatus) },
+		Catalog: names.get,
+		Exports: d.consoleExports,
+		Edges: func() (publishes, collects bool) {
+			cfg := d.config()
+			return cfg.Publish != nil, cfg.Collect != nil
+		},
 		ExportFile: d.consoleExportFile,
 		Reports:    d.consoleReports,
 		Ask:        d.ask(ready),

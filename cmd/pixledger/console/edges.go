@@ -74,7 +74,7 @@ type edgesPage struct {
 // edgeLine is an edge at the centre, with the account of its lines.
 type edgeLine struct {
 	CollectedEdge
-	Lines, Events, Rejects, NotCounted, Ignored int64
+	Lines, Events, Rejects int64
 }
 
 func (c *console) edges(*http.Request) (*page, error) {
@@ -112,7 +112,7 @@ func (s *Status) line(e CollectedEdge) edgeLine {
 	out := edgeLine{CollectedEdge: e}
 	for _, x := range s.Sources {
 		if x.Name == e.Name {
-			out.Lines, out.Events, out.Rejects, out.NotCounted, out.Ignored = x.Lines, x.Events, x.Rejects, x.NotCounted, x.Ignored
+			out.Lines, out.Events, out.Rejects = x.Lines, x.Events, x.Rejects
 		}
 	}
 	return out
@@ -123,6 +123,9 @@ func (e edgeLine) Account() string { return accountOf(e.Name, "") }
 
 // Of is the address of the account of the edge's lines of one day.
 func (e edgeLine) Of(day string) string { return accountOf(e.Name, day) }
+
+// Account is the address of the account of this lake's lines, of all days.
+func (p *Publish) Account() string { return accountOf("", "") }
 
 // Of is the address of the account of this lake's lines of one day.
 func (p *Publish) Of(day string) string { return accountOf("", day) }

@@ -1,9 +1,11 @@
 package console
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -98,17 +100,8 @@ func (a *Altered) Error() string {
 
 // exportFile hands on a file of an export, byte for byte as it was delivered.
 func (c *console) exportFile(w http.ResponseWriter, r *http.Request) {
-	select {
-	case c.files <- struct{}{}:
-		defer func() { <-c.files }()
-	case <-r.Context().Done():
-		return
-	}
 	name := r.PathValue("file")
-	f, sum, err := c.ExportFile(r.PathValue("date"), name)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = errNotHere
-	}
+	f, sum, err := c.openExportFile(r.Context(), r.PathValue("date"), name)
 	if err != nil {
 		c.serve(w, r, nil, err)
 		return
@@ -124,6 +117,22 @@ func (c *console) exportFile(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(patient{w}, r, "", time.Time{}, f)
 }
 
+// openExportFile opens a file of an export when few others are being summed up: who
+// takes it slowly keeps nobody waiting.
+func (c *console) openExportFile(ctx context.Context, date, name string) (io.ReadSeekCloser, string, error) {
+	select {
+	case c.files <- struct{}{}:
+		defer func() { <-c.files }()
+	case <-ctx.Done():
+		return nil, "", errBusy
+	}
+	f, sum, err := c.ExportFile(date, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errNotHere
+	}
+	return f, sum, err
+}
+
 // contentTypeOf is what a file is by its name.
 func contentTypeOf(name string) string {
 	if t, ok := contentTypes[strings.TrimPrefix(path.Ext(name), ".")]; ok {
@@ -134,6 +143,13 @@ func contentTypeOf(name string) string {
 
 // patient gives each piece of an answer its time.
 type patient struct{ http.ResponseWriter }
+
+// WriteHeader keeps every answer out of caches: http.ServeContent takes the header off
+// where it refuses a part.
+func (p patient) WriteHeader(code int) {
+	p.Header().Set("Cache-Control", "no-store")
+	p.ResponseWriter.WriteHeader(code)
+}
 
 func (p patient) Write(b []byte) (int, error) {
 	answerWithin(p.ResponseWriter, askFor) // who takes nothing for so long has gone

@@ -56,6 +56,9 @@ func TestExportFile(t *testing.T) {
 	if out := get(h, path, func(r *http.Request) { r.Header.Set("Range", "bytes=7-12") }); out.Code != http.StatusPartialContent || out.Body.String() != "amount" {
 		t.Errorf("a part: %d, %q", out.Code, out.Body)
 	}
+	if out := get(h, path, func(r *http.Request) { r.Header.Set("Range", "bytes=99-") }); out.Code != http.StatusRequestedRangeNotSatisfiable || out.Header().Get("Cache-Control") != "no-store" || out.Header().Get("Content-Security-Policy") == "" {
+		t.Errorf("a part that there is not: %d, %q", out.Code, out.Header())
+	}
 	if out := get(h, path, func(r *http.Request) { r.Header.Set("If-None-Match", `"`+keptSum+`"`) }); out.Code != http.StatusNotModified {
 		t.Errorf("what is known already: %d", out.Code)
 	}

@@ -40,9 +40,14 @@ func (d *daemon) withConsole(ctx context.Context, programs http.Handler) http.Ha
 		Status:  func() (*console.Status, error) { return status.get(d.consoleStatus) },
 		Catalog: names.get,
 		Exports: d.consoleExports,
-		Reports: d.consoleReports,
-		Ask:     d.ask(ready),
-		Log:     d.log,
+		Edges: func() (publishes, collects bool) {
+			cfg := d.config()
+			return cfg.Publish != nil, cfg.Collect != nil
+		},
+		ExportFile: d.consoleExportFile,
+		Reports:    d.consoleReports,
+		Ask:        d.ask(ready),
+		Log:        d.log,
 
 		KeepReady: true,
 	})
@@ -130,6 +135,18 @@ func (d *daemon) consoleExports() ([]console.Export, error) {
 		}
 	}
 	return out, nil
+}
+
+func (d *daemon) consoleExportFile(date, name string) (io.ReadSeekCloser, string, error) {
+	f, err := export.OpenKept(d.lake, date, name)
+	var changed *export.Changed
+	switch {
+	case errors.As(err, &changed):
+		return nil, "", &console.Altered{Date: date, Message: changed.Error()}
+	case err != nil:
+		return nil, "", err
+	}
+	return f, f.SHA256, nil
 }
 
 // consoleReports describes the reports, users' own with them.

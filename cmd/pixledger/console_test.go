@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -110,4 +113,78 @@ func TestConsoleShowsTheSample(t *testing.T) {
 	}
 	w.page("/metrics", http.StatusOK)
 	w.stop()
+}
+
+// What finance downloads is what the lake keeps, under the checksums that the page
+// shows; nothing else is handed out, nor what was changed, nor to strangers.
+func TestConsoleHandsOutExports(t *testing.T) {
+	w := newConsoleWorld(t, ", token: secret")
+	const page, day = "/exports/2026-11-12", "2026-11-12"
+	body := string(w.handedOut(page, http.StatusOK))
+	folder := w.path("lake/_state/exports/" + day)
+	for _, name := range []string{"revenue_" + day + ".csv", "entries_" + day + ".csv", "manifest_" + day + ".json"} {
+		want, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := w.handedOut(page+"/files/"+name, http.StatusOK)
+		if !bytes.Equal(got, want) || len(want) == 0 {
+			t.Errorf("%s: handed out are\n%s\nkept are\n%s", name, got, want)
+		}
+		row := regexp.MustCompile(`<a href="` + page + "/files/" + name + `">.*<code>([0-9a-f]{64})</code>`).FindStringSubmatch(body)
+		if row == nil || row[1] != fmt.Sprintf("%x", sha256.Sum256(got)) {
+			t.Errorf("%s: the page shows %q, of\n%s", name, row, body)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(folder, "secret.csv"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{
+		"/files/secret.csv", "/files/", "/files/..%2f2026-11-11%2Frevenue_2026-11-11.csv", "/files/%2e%2e%2f%2e%2e%2f%2e%2e%2f%2e%2e%2fpixledger.yaml", "/files/revenue_2026-11-11.csv",
+	} {
+		w.handedOut(page+path, http.StatusNotFound)
+	}
+	if body, _ := w.page(page+"/files/revenue_"+day+".csv", http.StatusUnauthorized); strings.Contains(body, "booked") {
+		t.Errorf("without the token:\n%s", body)
+	}
+	kept := filepath.Join(folder, "revenue_"+day+".csv")
+	before, err := os.ReadFile(kept)
+	if err == nil {
+		err = os.WriteFile(kept, bytes.Replace(before, []byte("14.000000"), []byte("15.000000"), 1), 0o600)
+	}
+	if err != nil || !bytes.Contains(before, []byte("14.000000")) {
+		t.Fatalf("change an amount: %v", err)
+	}
+	refused := string(w.handedOut(page+"/files/revenue_"+day+".csv", http.StatusInternalServerError))
+	for _, want := range []string{"This is not what was exported", "revenue_" + day + ".csv is not what was exported, says its manifest", "pixledger verify --since " + day} {
+		if !strings.Contains(refused, want) {
+			t.Errorf("the page lacks %q\n%s", want, refused)
+		}
+	}
+	if out, errOut, code := w.try("verify", "--since", day, "--now", consoleNow); code != 1 || !strings.Contains(out+errOut, "revenue_"+day+".csv is not what its manifest says") {
+		t.Errorf("verify: exit code %d\n%s%s", code, out, errOut)
+	}
+	w.stop()
+}
+
+// handedOut gets what the console gives to who has the token.
+func (w *daemonWorld) handedOut(path string, code int) []byte {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, "http://"+w.address+path, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer secret")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	b, err := io.ReadAll(answer.Body)
+	if err = joinClose(err, answer.Body); err != nil {
+		w.t.Fatal(err)
+	}
+	if answer.StatusCode != code {
+		w.t.Errorf("%s: %s, want %d\n%s", path, answer.Status, code, b)
+	}
+	return b
 }

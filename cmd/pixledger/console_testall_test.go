@@ -170,7 +170,7 @@ var consolePages = []consolePage{
 	{"explain", "/conversions/dc1e573f27c5e13894df3ffa85e42498"}, {"sources", "/sources"}, {"jobs", "/jobs"}, {"exports", "/exports"},
 	{"export", "/exports/2026-11-12"}, {"reports", "/reports"}, {"report", "/reports/advertiser_analytics?interval=daily&by=line_item_id&range=last_7_days"},
 	{"statement", "/reports/statement"}, {"entries", "/reports/ledger_entries?range=lifetime"}, {"refused", "/reports/revenue?range=nonsense"},
-	{"not-here", "/nosuch"}, {"not-asked", "/conversions?first=nonsense"},
+	{"edges", "/edges"}, {"not-here", "/nosuch"}, {"not-asked", "/conversions?first=nonsense"},
 }
 
 // A real browser shows the console: on a phone, a tablet and a desk, light and
@@ -185,6 +185,23 @@ func TestBrowserConsole(t *testing.T) {
 		b.printed(p.name)
 	}
 	b.w.stop()
+}
+
+// The same of the page of edges, at a centre and on an edge, and of the navigation
+// that leads there.
+func TestBrowserConsoleEdges(t *testing.T) {
+	w := newConsoleEdges(t)
+	for _, at := range []string{"centre", "edge-b"} {
+		b := newConsoleBrowser(t, w.daemon(at))
+		for _, p := range []consolePage{{at, "/edges"}, {at + "'s overview", "/"}} {
+			for _, s := range consoleScreens {
+				b.open(p.path, s)
+				b.judge(p.name, s)
+			}
+			b.printed(p.name)
+		}
+		b.w.stop()
+	}
 }
 
 // With PIXLEDGER_SCREENSHOTS, a folder, this leaves the pictures of docs/images
@@ -289,7 +306,7 @@ func TestBrowserConsoleEmpty(t *testing.T) {
 	b := newConsoleBrowser(t, w)
 	for _, p := range []consolePage{
 		{"overview", "/"}, {"pixels", "/pixels"}, {"trackers", "/trackers"}, {"revenue", "/revenue"}, {"conversions", "/conversions"}, {"sources", "/sources"},
-		{"jobs", "/jobs"}, {"exports", "/exports"}, {"report", "/reports/advertiser_analytics"},
+		{"jobs", "/jobs"}, {"exports", "/exports"}, {"edges", "/edges"}, {"report", "/reports/advertiser_analytics"},
 	} {
 		for _, s := range []consoleScreen{consoleScreens[0], consoleScreens[5]} {
 			b.open(p.path, s)

@@ -32,7 +32,14 @@ type Data struct {
 	Status  func() (*Status, error)
 	Catalog func() (*Catalog, error)
 	Exports func() ([]Export, error)
-	Reports func(context.Context) ([]Report, error)
+	// ExportFile opens a file of a day's export, or its manifest, and gives its
+	// SHA-256. What is not there is an fs.ErrNotExist, what is not as it was exported
+	// an *Altered.
+	ExportFile func(date, name string) (f io.ReadSeekCloser, sum string, err error)
+	Reports    func(context.Context) ([]Report, error)
+	// Edges tells whether this lake publishes to a shared one, as an edge, and whether
+	// it collects from one, as a centre.
+	Edges func() (publishes, collects bool)
 	// Ask runs a command of the program and writes what it prints. What the
 	// command refuses of its arguments is a *Refused.
 	Ask func(ctx context.Context, w io.Writer, args ...string) error
@@ -78,7 +85,7 @@ func Handler(ctx context.Context, d Data) http.Handler {
 	for path, show := range map[string]func(*http.Request) (*page, error){
 		"/{$}": c.overview, "/pixels": c.pixels, "/pixels/{id}": c.pixel, "/trackers": c.trackers, "/trackers/{id}": c.tracker,
 		"/revenue": c.revenue, "/conversions": c.conversions, "/conversions/{id}": c.conversion, "/sources": c.sources, "/jobs": c.jobs,
-		"/exports": c.exports, "/exports/{date}": c.export, "/reports": c.reports, "/reports/{name}": c.report,
+		"/exports": c.exports, "/exports/{date}": c.export, "/edges": c.edges, "/reports": c.reports, "/reports/{name}": c.report,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			p, err := show(r)
@@ -86,6 +93,7 @@ func Handler(ctx context.Context, d Data) http.Handler {
 		})
 	}
 	mux.HandleFunc("/reports/{name}/{file}", c.download)
+	mux.HandleFunc("/exports/{date}/files/{file}", c.exportFile)
 	for path, file := range map[string]struct {
 		kind    string
 		content []byte
@@ -112,7 +120,8 @@ type page struct {
 	Now   time.Time
 	Show  any
 
-	zone *time.Location
+	zone  *time.Location
+	edges bool // there are several, or this is one of them
 }
 
 // Stamp is a time for people, in the zone of business days, or a dash.
@@ -121,18 +130,24 @@ func (p *page) Stamp(t any) template.HTML { return stampIn(t, p.zone) }
 // Ago says how long ago a time is.
 func (p *page) Ago(t any) string { return ago(t, p.Now) }
 
-// Navigation lists the pages that every page leads to.
-func (*page) Navigation() [][2]string {
-	return [][2]string{
+// Navigation lists the pages that every page leads to: that of edges where one lake
+// is made of several.
+func (p *page) Navigation() [][2]string {
+	out := [][2]string{
 		{"/", "Overview"}, {"/revenue", "Revenue"}, {"/conversions", "Conversions"}, {"/pixels", "Pixels"}, {"/trackers", "Trackers"},
-		{"/reports", "Reports"}, {"/exports", "Exports"}, {"/sources", "Sources"}, {"/jobs", "Jobs"},
+		{"/reports", "Reports"}, {"/exports", "Exports"}, {"/sources", "Sources"},
 	}
+	if p.edges {
+		out = append(out, [2]string{"/edges", "Edges"})
+	}
+	return append(out, [2]string{"/jobs", "Jobs"})
 }
 
 func (c *console) serve(w http.ResponseWriter, r *http.Request, p *page, err error) {
 	code := http.StatusOK
 	if err != nil {
 		var refused *Refused
+		var altered *Altered
 		title := "This did not work"
 		switch {
 		case errors.Is(err, errNotHere):
@@ -142,6 +157,9 @@ func (c *console) serve(w http.ResponseWriter, r *http.Request, p *page, err err
 		case errors.Is(err, errBusy), errors.Is(err, context.DeadlineExceeded):
 			code, title = http.StatusServiceUnavailable, "Not now"
 		default:
+			if errors.As(err, &altered) {
+				title = "This is not what was exported"
+			}
 			code = http.StatusInternalServerError
 			c.Log.Error("the console can't show a page", "path", r.URL.Path, "error", err)
 		}
@@ -153,6 +171,8 @@ func (c *console) serve(w http.ResponseWriter, r *http.Request, p *page, err err
 func (c *console) write(w http.ResponseWriter, code int, p *page) {
 	p.zone = c.Zone()
 	p.Now = c.Now().In(p.zone)
+	publishes, collects := c.Edges()
+	p.edges = publishes || collects
 	var b bytes.Buffer
 	if err := templates.ExecuteTemplate(&b, p.Name, p); err != nil {
 		c.Log.Error("the console can't make a page", "page", p.Name, "error", err)

@@ -31,6 +31,8 @@ type world struct {
 	token string
 	data  Data
 
+	publishes, collects bool
+
 	mu      sync.Mutex
 	asked   [][]string
 	answers map[string]string // by the first words
@@ -55,7 +57,7 @@ const reportHTML = "<!DOCTYPE html>\n<html lang=\"en\"><head></head>\n<body>\n<h
 
 func newWorld(t testing.TB) *world {
 	now := time.Date(2026, 11, 13, 6, 0, 0, 0, time.UTC)
-	w := &world{t: t, version: "1", answers: map[string]string{
+	w := &world{t: t, version: "1", publishes: true, collects: true, answers: map[string]string{
 		"pixel status --details": jsonOf([]map[string]any{{
 			"pixel_id": "9012", "pixel_name": hostile, "status": "Paused", "why": hostile, "last_fired": now, "loads_last_12_hours": 7,
 			"loads_last_24_hours": 12345, "usual_24_hours": 11222, "findings": []map[string]string{{"severity": "alarm", "what": hostile, "remedy": hostile}},
@@ -87,8 +89,16 @@ func newWorld(t testing.TB) *world {
 	if err := json.Unmarshal([]byte(jsonOf(map[string]any{
 		"lake": hostile, "commits": 3, "last_commit": now, "daemon": map[string]any{"started": now, "config_error": hostile},
 		"sources": []map[string]any{{"name": hostile, "lag_bytes": 4096, "lines": 10}},
-		"gaps":    []map[string]any{{"id": "g", "source": hostile, "reason": "rotated", "path": hostile}},
-		"jobs":    []map[string]any{{"name": "attribute", "schedule": "*/15 * * * *", "last_run": now, "error": hostile, "history": []map[string]any{{"due": now, "error": hostile}}}},
+		"gaps": []map[string]any{
+			{"id": "g", "source": hostile, "reason": "rotated", "path": hostile},
+			{"id": "gu", "source": hostile, "reason": "unpublished", "days": []string{"2026-11-11"}, "blocks": true},
+			{"id": "edge-b/gl", "source": hostile, "reason": "lost", "path": hostile, "days": []string{"2026-11-10", "2026-11-11"}},
+		},
+		"publish": map[string]any{"to": hostile, "edge": hostile, "parts": 12, "dates": 10, "last_date": "2026-11-11", "last_published": now, "waiting_dates": []string{"2026-11-12"}, "failing_since": now, "error": hostile},
+		"collect": map[string]any{"from": hostile, "edges": []map[string]any{
+			{"name": hostile, "parts": 5, "dates": 3, "last_date": "2026-11-10", "last_collected": now, "missing_dates": []string{"2026-11-11"}}, {"name": "edge-b"},
+		}},
+		"jobs":    []map[string]any{{"name": "attribute", "schedule": "*/15 * * * *", "last_run": now, "error": hostile, "history": []map[string]any{{"due": now, "error": hostile}}}, {"name": "collect", "last_run": now, "error": hostile}, {"name": "publish"}},
 		"exports": map[string]any{"written_days": 1, "last_written": "2026-11-12", "destinations": []map[string]any{{"name": hostile, "error": hostile}}},
 		"ledger":  map[string]any{"closed_days": 1, "last_closed": "2026-11-12"}, "datasets": []map[string]any{{"name": "clicks", "bytes": 5}},
 		"warnings": []map[string]any{{"what": hostile, "remedy": hostile}},
@@ -112,10 +122,11 @@ func newWorld(t testing.TB) *world {
 		Exports: func() ([]Export, error) {
 			totals, err := ParseAmounts(map[string]string{"USD": "-12.340000"})
 			return []Export{{
-				Date: "2026-11-12", SHA256: "abc", Totals: totals, Files: []ExportFile{{Name: hostile, SHA256: "def", Rows: 1}},
+				Date: "2026-11-12", SHA256: "abc", Totals: totals, Files: []ExportFile{{Name: hostile, SHA256: "def", Rows: 1}, {Name: "revenue_2026-11-12.csv", SHA256: keptSum, Rows: 1}},
 				Deliveries: []Delivery{{Destination: hostile}},
 			}}, err
 		},
+		ExportFile: keptFile, Edges: func() (bool, bool) { return w.publishes, w.collects },
 		Reports: func(context.Context) ([]Report, error) {
 			return []Report{
 				{Name: "advertiser_analytics", Doc: "Figures. More", Intervals: true, By: []string{"pixel_id"}, Filters: []string{"pixel_id"}},
@@ -208,7 +219,7 @@ func TestEveryPage(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/pixels/9012", "/revenue", "/exports", "/jobs", "/sources", "/reports/statement", "/style.css"} {
+	for _, path := range []string{"/pixels/9012", "/revenue", "/exports", "/edges", "/jobs", "/sources", "/reports/statement", "/style.css"} {
 		if !seen[path] {
 			t.Errorf("no link leads to %s", path)
 		}

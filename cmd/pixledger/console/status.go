@@ -26,14 +26,7 @@ type Status struct {
 		Ignored    int64      `json:"ignored"`
 		LastCommit *time.Time `json:"last_commit"`
 	} `json:"sources"`
-	Gaps []struct {
-		ID     string   `json:"id"`
-		Source string   `json:"source"`
-		Reason string   `json:"reason"`
-		Days   []string `json:"days"`
-		Path   string   `json:"path"`
-		Blocks bool     `json:"blocks"`
-	} `json:"gaps"`
+	Gaps   []Gap `json:"gaps"`
 	Ledger struct {
 		Closed     int64      `json:"closed_days"`
 		LastClosed string     `json:"last_closed"`
@@ -51,7 +44,9 @@ type Status struct {
 			Error     string     `json:"error"`
 		} `json:"destinations"`
 	} `json:"exports"`
-	Jobs     []Job `json:"jobs"`
+	Publish  *Publish `json:"publish"` // nil where nothing is published
+	Collect  *Collect `json:"collect"` // nil where nothing is collected
+	Jobs     []Job    `json:"jobs"`
 	Datasets []struct {
 		Name  string `json:"name"`
 		Files int    `json:"files"`
@@ -62,6 +57,16 @@ type Status struct {
 		What   string `json:"what"`
 		Remedy string `json:"remedy"`
 	} `json:"warnings"`
+}
+
+// Gap is a loss of lines that was detected and not mended.
+type Gap struct {
+	ID     string   `json:"id"`
+	Source string   `json:"source"`
+	Reason string   `json:"reason"`
+	Days   []string `json:"days"`
+	Path   string   `json:"path"`
+	Blocks bool     `json:"blocks"`
 }
 
 // Job is a scheduled job.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"pixledger/schemas"
 )
 
 const (
@@ -102,7 +104,7 @@ func (t *tableWriter) Row(values []any, zone *time.Location) error {
 		if v != nil {
 			row[i].text = visible(c.Type.text(v, zone))
 			if c.money {
-				row[i].text, row[i].currency = shortMoney(row[i].text), currency
+				row[i].text, row[i].currency = schemas.ShortMoney(row[i].text), currency
 			}
 		}
 		if c.cuts && t.width > 0 {
@@ -148,16 +150,6 @@ func (t *tableWriter) measure() {
 			c.width = max(c.width, wide(c.aligned(row[i])))
 		}
 	}
-}
-
-// shortMoney leaves out the zeros behind an amount's second place, which say
-// nothing to people.
-func shortMoney(s string) string {
-	i := strings.IndexByte(s, '.')
-	if i < 0 {
-		return s
-	}
-	return s[:i+3] + strings.TrimRight(s[i+3:], "0")
 }
 
 // decimalsOf gives the columns behind a figure's integer part, in a column whose

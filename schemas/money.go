@@ -89,12 +89,16 @@ func (m Money) String() string {
 
 // Short gives the amount without trailing zeros beyond the second decimal, as
 // people write prices: 12.50, 0.125.
-func (m Money) Short() string {
-	s := m.String()
-	for strings.HasSuffix(s, "0") && s[len(s)-3] != '.' {
-		s = s[:len(s)-1]
+func (m Money) Short() string { return ShortMoney(m.String()) }
+
+// ShortMoney is Short of an amount's text with six decimals, which may be more than
+// Money can hold, as a sum is. A text without decimals stays as it is.
+func ShortMoney(text string) string {
+	i := strings.IndexByte(text, '.')
+	if i < 0 || len(text) < i+3 {
+		return text
 	}
-	return s
+	return text[:i+3] + strings.TrimRight(text[i+3:], "0")
 }
 
 // UnmarshalJSON reads the decimal text that MarshalJSON wrote.

@@ -137,11 +137,15 @@ func (a *app) writeExports(c *cobra.Command, cfg *Config, l *lake.Lake, until sc
 // manifestText says what a day's export holds: "18 rows, 27 entries; 146.50 EUR".
 func manifestText(m *export.Manifest) string {
 	rows := map[string]int64{}
+	totals := map[string]string{}
+	for currency, sum := range m.Totals {
+		totals[currency] = schemas.ShortMoney(sum)
+	}
 	for _, f := range m.Files {
 		part, _, _ := strings.Cut(f.Name, "_")
 		rows[part] = f.Rows
 	}
-	return fmt.Sprintf("%s of revenue, %s; %s", count(int(rows["revenue"]), "row"), entries(rows["entries"]), totalsText(m.Totals))
+	return fmt.Sprintf("%s of revenue, %s; %s", count(int(rows["revenue"]), "row"), entries(rows["entries"]), totalsText(totals))
 }
 
 func entries(n int64) string {

@@ -86,13 +86,13 @@ func TestFilesAreSortedByUser(t *testing.T) {
 		w.ingest(140_000, clicks(yesterday))
 	}
 	o := w.options()
-	o.FileBytes = 1 << 20 // which the second row group goes beyond
+	o.FileBytes = 1 << 20 // which a row group goes beyond
 	w.compact(o)
 	var paths []any
 	for _, f := range w.state().Folder(clicks(yesterday)) {
 		paths = append(paths, w.lake.Path(f.Path))
 	}
-	if len(paths) != 4 {
+	if len(paths) != 5 {
 		t.Errorf("there are %d files", len(paths))
 	}
 	rows, err := w.db.Query("SELECT stats_min_value, stats_max_value, row_group_num_rows FROM parquet_metadata($1) WHERE path_in_schema = 'user_id' AND stats_min_value IS NOT NULL ORDER BY file_name, row_group_id", paths)
@@ -107,13 +107,13 @@ func TestFilesAreSortedByUser(t *testing.T) {
 		if err := rows.Scan(&low, &top, &n); err != nil {
 			t.Fatal(err)
 		}
-		if low < last || top < low || n > 40_960 {
+		if low < last || top < low || n > 65_536 {
 			t.Errorf("a row group of %d rows has the users from %s to %s, after %s", n, low, top, last)
 		}
 		last = top
 		groups++
 	}
-	if err := rows.Err(); err != nil || groups != 7 {
+	if err := rows.Err(); err != nil || groups != 5 {
 		t.Errorf("%d row groups, %v", groups, err)
 	}
 }

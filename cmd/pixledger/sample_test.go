@@ -16,7 +16,7 @@ import (
 func TestSampleLogsYieldWhatIsExpected(t *testing.T) {
 	p := program{t: t, dir: t.TempDir()}
 	out := p.run("demo", "--keep", "try")
-	for _, want := range []string{"Autumn running shoes", "117.150000", "118.500000", "EUR", "USD"} {
+	for _, want := range []string{"Autumn running shoes", "117.15 USD", "118.50 EUR", "EUR", "USD"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the demo does not show %q:\n%s", want, out)
 		}

@@ -32,7 +32,7 @@ const replacedText = "This folder was replaced while it was listed. Ask again.\n
 // replacedFor is how long the name stands before the exchange, and after it:
 // a reader needs microseconds, but where the machine is busy it is kept waiting.
 // The publish lock is held meanwhile. A variable for tests.
-var replacedFor = 100 * time.Millisecond
+var replacedFor = 50 * time.Millisecond
 
 // wait is time.Sleep; a variable for tests.
 var wait = time.Sleep

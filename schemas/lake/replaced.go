@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,7 +78,7 @@ func (l *Lake) announce(r *Record) error {
 // is staged for it.
 func (l *Lake) announceIn(folder, staged string) error {
 	name, _, _ := strings.Cut(folder, "/")
-	i := indexOfDataset(name)
+	i := slices.IndexFunc(schemas.Datasets, func(d schemas.Dataset) bool { return d.Name == name })
 	if i < 0 {
 		return fmt.Errorf("%s: no dataset's folder", folder)
 	}
@@ -93,15 +94,6 @@ func (l *Lake) announceIn(folder, staged string) error {
 		return err
 	}
 	return l.writeFile(waiting, []byte(replacedText))
-}
-
-func indexOfDataset(name string) int {
-	for i, d := range schemas.Datasets {
-		if d.Name == name {
-			return i
-		}
-	}
-	return -1
 }
 
 // writeFile writes a file that need not survive a power cut.

@@ -3,7 +3,6 @@ package lake
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"path/filepath"
 	"slices"
@@ -125,9 +124,7 @@ func (l *Lake) withdraw(r *Record) error {
 	}
 	var failed error
 	for _, p := range names {
-		if err := l.disk.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failed = errors.Join(failed, err)
-		}
+		failed = errors.Join(failed, l.disk.Remove(p))
 	}
 	return failed
 }

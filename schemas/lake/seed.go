@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"pixledger/schemas"
 
@@ -64,8 +65,15 @@ func writeSeed(l *Lake, d schemas.Dataset, folder string) error {
 	return l.disk.SyncDir(filepath.Dir(p))
 }
 
-// EmptyFile is a file of the dataset without a row.
+// emptyFiles are the files that EmptyFile has made, by dataset.
+var emptyFiles sync.Map
+
+// EmptyFile is a file of the dataset without a row. It is made once, as a commit may
+// need it for hundreds of folders: nobody may change the bytes.
 func EmptyFile(d schemas.Dataset) ([]byte, error) {
+	if b, made := emptyFiles.Load(d.Name); made {
+		return b.([]byte), nil
+	}
 	var b bytes.Buffer
 	w, err := pqarrow.NewFileWriter(d.ArrowSchema(), &b, WriterProperties(), pqarrow.DefaultWriterProps())
 	if err != nil {
@@ -74,5 +82,6 @@ func EmptyFile(d schemas.Dataset) ([]byte, error) {
 	if err := w.Close(); err != nil {
 		return nil, fmt.Errorf("empty file of %s: %w", d.Name, err)
 	}
+	emptyFiles.Store(d.Name, b.Bytes())
 	return b.Bytes(), nil
 }

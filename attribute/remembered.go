@@ -1,10 +1,6 @@
 package attribute
 
-import (
-	"path"
-
-	"pixledger/schemas/lake"
-)
+import "pixledger/schemas/lake"
 
 // Remembered lists the files in which the last attribution noted what it knew of
 // the conversions whose attributions are in the files given: for all of them, or
@@ -15,7 +11,7 @@ func Remembered(l *lake.Lake, attributions []lake.File) ([]string, bool) {
 	c := loadCache(l)
 	out := make([]string, 0, len(attributions))
 	for _, f := range attributions {
-		d := c.Days[lake.FolderDate(path.Dir(f.Path))]
+		d := c.Days[lake.FolderDate(f.Path)]
 		if d == nil || d.SHA256 != f.SHA256 {
 			return nil, false
 		}

@@ -57,10 +57,13 @@ type Failure struct {
 	Error       string      `json:"error"`
 }
 
+// deliveriesRoot holds a folder of records for each destination.
+const deliveriesRoot = "_state/deliveries"
+
 // deliveriesFolder holds the records of one destination.
 func deliveriesFolder(l *lake.Lake, destination string) string {
 	sum := sha256.Sum256([]byte(destination))
-	return l.Path("_state/deliveries/" + hex.EncodeToString(sum[:8]))
+	return l.Path(deliveriesRoot + "/" + hex.EncodeToString(sum[:8]))
 }
 
 const failureFile = "failure.json"

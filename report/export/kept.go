@@ -1,8 +1,6 @@
 package export
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -95,7 +93,7 @@ func keptManifest(l *lake.Lake, d schemas.Day) (*Manifest, string, error) {
 
 // asDelivered holds the hash of a manifest against the records of its deliveries.
 func asDelivered(l *lake.Lake, d schemas.Day, hash string) error {
-	root := l.Path("_state/deliveries")
+	root := l.Path(deliveriesRoot)
 	folders, err := l.Disk().ReadDir(root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -149,12 +147,11 @@ func openAs(l *lake.Lake, d schemas.Day, name, sum string) (_ *Kept, err error) 
 	if opened, err := f.Stat(); err != nil || !os.SameFile(there, opened) {
 		return nil, errors.Join(err, &Changed{d, name, "is being changed"})
 	}
-	h := sha256.New()
-	n, err := io.Copy(h, f)
+	is, n, err := sumOf(f)
 	if err != nil {
 		return nil, err
 	}
-	if is := hex.EncodeToString(h.Sum(nil)); is != sum {
+	if is != sum {
 		return nil, differs(d, name, is, "its manifest", &sum)
 	}
 	return &Kept{SectionReader: io.NewSectionReader(f, 0, n), SHA256: sum, file: f}, nil

@@ -157,17 +157,23 @@ func (c *checking) sum(path string) (_ string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	sum, _, err := sumOf(f)
+	return sum, err
+}
+
+// sumOf gives the SHA-256, in hex, and the length of what a reader gives.
+func sumOf(r io.Reader) (sum string, n int64, err error) {
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
+	if n, err = io.Copy(h, r); err != nil {
+		return "", n, err
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hex.EncodeToString(h.Sum(nil)), n, nil
 }
 
 // deliveries holds every record of a delivery against the export.
 func (c *checking) deliveries() error {
 	dk := c.lake.Disk()
-	root := c.lake.Path("_state/deliveries")
+	root := c.lake.Path(deliveriesRoot)
 	folders, err := dk.ReadDir(root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
